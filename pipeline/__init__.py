@@ -1,0 +1,1 @@
+"""Stages, mathematics and experiments of the weak-to-strong generalization artifact."""

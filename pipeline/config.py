@@ -1,0 +1,123 @@
+"""params.yaml -> frozen, validated settings.  Every mistake is one line that names the key, its value and the remedy."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import InputError
+
+PARAMS = Path("params.yaml")
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Block(BaseModel):
+    """A block of params.yaml: immutable, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class AdamW(Block):
+    """Training by torch's AdamW (its default betas and eps) in shuffled minibatches."""
+
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+
+
+class Intervals(Block):
+    """How the figures and claims state uncertainty."""
+
+    confidence: Fraction
+    resamples: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+
+class Root(Block):
+    """What every experiment shares; the experiments' own blocks are validated by their Settings."""
+
+    experiments: Annotated[tuple[str, ...], Field(min_length=1)]
+    intervals: Intervals
+
+
+def load(experiment: str, path: Path = PARAMS) -> Any:
+    """Settings of one experiment, as the frozen model its package defines."""
+    document = _read(path)
+    root = _root(document, path)
+    if experiment not in root.experiments:
+        raise InputError(f"{path}: experiment '{experiment}' is not in experiments: {', '.join(root.experiments)}")
+    settings = importlib.import_module(f"pipeline.experiments.{experiment}.settings").Settings
+    return _validate(settings, document[experiment], experiment, path)
+
+
+def experiments(path: Path = PARAMS) -> tuple[str, ...]:
+    """Names of the experiments, in the order of params.yaml."""
+    return _root(_read(path), path).experiments
+
+
+def intervals(path: Path = PARAMS) -> Intervals:
+    """Confidence level, resamples and seed of every stated interval."""
+    return _root(_read(path), path).intervals
+
+
+def _root(document: dict[str, Any], path: Path) -> Root:
+    names = document.get("experiments")
+    blocks = set(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else set()
+    for name in sorted(blocks - set(document)):
+        raise InputError(f"{path}: experiments names '{name}' but there is no block '{name}:'; add it or drop the name")
+    return _validate(Root, {key: value for key, value in document.items() if key not in blocks}, "", path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run from the root of the repository") from None
+    except YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path} holds no mapping of blocks; restore it with `git checkout {path}`")
+    return document
+
+
+def _validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> Any:
+    # JSON mode keeps strict types and still lets a YAML list become an immutable tuple.
+    try:
+        return model.model_validate_json(json.dumps(block))
+    except ValidationError as error:
+        raise InputError(_one_line(error, prefix, path)) from None
+    except TypeError as error:
+        raise InputError(f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}") from None
+
+
+def _one_line(error: ValidationError, prefix: str, path: Path) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = _dotted(prefix, first["loc"])
+    if first["type"] == "missing":
+        text = f"{path}: {key} is missing; add it (see `git diff {path}`)"
+    elif first["type"] == "extra_forbidden":
+        text = f"{path}: {key} is not a known key; remove it or correct its spelling"
+    else:
+        text = f"{path}: {key} is {first['input']!r}; {_remedy(first)}"
+    return text + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+def _remedy(problem: Any) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _dotted(prefix: str, location: tuple[int | str, ...]) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return (prefix + "".join(parts)).lstrip(".") or "the file"

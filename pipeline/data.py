@@ -1,0 +1,9 @@
+"""Make or check an experiment's data.  data/ -> artifacts/data/<experiment>
+
+python -m pipeline.data synthetic
+"""
+
+from pipeline import stage
+
+if __name__ == "__main__":
+    stage.main("data")
