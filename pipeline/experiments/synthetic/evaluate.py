@@ -1,0 +1,81 @@
+"""Measure teacher, student and ceiling on inputs that nobody has seen, all on the same sample: one cell per student."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts import Arrays
+from pipeline.cells import COLUMNS
+from pipeline.experiments.synthetic import fitting
+from pipeline.experiments.synthetic.panels import PANELS, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.settings import Settings
+from pipeline.parallel import Pool
+from pipeline.summary.metrics import by_unit
+from pipeline.theory import bounds, misfit
+
+MEASURES = ("weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")
+# Below this share of the truth's variance epsilon is rounding of float32 labels, and rho has no meaning.
+NOTHING_UNREACHABLE = 1e-9
+
+
+def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
+    """Cells of every seed, and their summary."""
+    bundles = (upstream["data"], upstream["represent"], upstream["weak"], upstream["strong"])
+    measured = pool.map(measure, {unit(seed): (seed, *bundles, settings) for seed in settings.data.seeds})
+    cells = pd.concat([_table(seed, name, values, settings) for seed in settings.data.seeds
+                       for name, values in measured[unit(seed)].items()], ignore_index=True)
+    return {"cells": cells, "metrics": by_unit(cells, "seed", ("panel", "head", "inputs"), settings.evaluate.confidence)}
+
+
+def measure(seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays],
+            strong: Mapping[str, Arrays], settings: Settings) -> Arrays:
+    """Measures of one seed: `<panel>.<head>.<inputs>` -> (measures, tasks)."""
+    samples = data[unit(seed)]
+    networks = {**represent[unit(seed)], **samples}
+    target = truth(samples, "evaluation").astype(np.float64)
+    teachers, students = weak[unit(seed)], strong[unit(seed)]
+    measured = {}
+    for name, panel in PANELS.items():
+        teacher, represented, epsilon = _setting(panel, networks, teachers, samples, target)
+        for head in settings.strong.heads:
+            for inputs in settings.labels.inputs:
+                fitted = [students[f"{name}.{head}.{inputs}.{role}"] for role in ("student", "ceiling")]
+                student, ceiling = (fitting.predict(represented, heads) for heads in fitted)
+                measured[f"{name}.{head}.{inputs}"] = np.stack(_measures(target, teacher, student, ceiling, epsilon))
+    return measured
+
+
+def class_minimum(represented: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """epsilon: error of the best linear head with bias on each task's evaluation sample itself, shape (tasks,)."""
+    ones = np.ones((*represented.shape[:-1], 1))
+    design = np.concatenate([represented.astype(np.float64), ones], axis=-1)
+    best = [x @ np.linalg.lstsq(x, y, rcond=None)[0] for x, y in zip(design, target, strict=True)]
+    return misfit.error(target, np.stack(best))
+
+
+def _setting(panel: Panel, networks: Arrays, teachers: Arrays, samples: Arrays,
+             target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    inputs = samples["evaluation_inputs"]
+    teacher = fitting.predict(fitting.features(unpack(panel.weak, networks), inputs), teachers[panel.weak])
+    represented = fitting.features(unpack(panel.strong, networks), inputs)
+    return teacher, represented, class_minimum(represented, target)
+
+
+def _measures(target: np.ndarray, teacher: np.ndarray, student: np.ndarray, ceiling: np.ndarray,
+              epsilon: np.ndarray) -> list[np.ndarray]:
+    disagreement, cross = misfit.misfit(teacher, student), misfit.cross_term(target, teacher, student)
+    reachable = epsilon <= NOTHING_UNREACHABLE * target.var(axis=-1)
+    rho = misfit.rho(cross, np.where(reachable, 0, epsilon), disagreement)
+    return [misfit.error(target, teacher), misfit.error(target, student), misfit.error(target, ceiling), disagreement,
+            misfit.gain(target, teacher, student), cross, epsilon, rho, bounds.gain_lower_bound(disagreement, epsilon)]
+
+
+def _table(seed: int, name: str, values: np.ndarray, settings: Settings) -> pd.DataFrame:
+    panel, head, inputs = name.split(".")
+    cells = pd.DataFrame(dict(zip(MEASURES, values, strict=True)))
+    cells = cells.assign(experiment="synthetic", panel=panel, dataset="", split="", weak=PANELS[panel].weak,
+                         strong=PANELS[panel].strong, head=head, inputs=inputs, task=range(len(cells)), seed=seed,
+                         n_train=settings.data.samples, n_eval=settings.data.evaluation_samples)
+    return cells[list(COLUMNS)]
