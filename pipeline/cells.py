@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 COLUMNS = ("experiment", "panel", "dataset", "split", "weak", "strong", "head", "inputs", "task", "seed", "n_train", "n_eval",
            "weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")

@@ -3,7 +3,7 @@
 python -m pipeline.data synthetic
 """
 
-from pipeline import stage
+from pipeline.core import stage
 
 if __name__ == "__main__":
     stage.main("data")

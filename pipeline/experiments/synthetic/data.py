@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import streams
-from pipeline.artifacts import Arrays
+from pipeline.core import streams
+from pipeline.core.artifacts import Arrays
 from pipeline.experiments.synthetic.panels import pack, unit
 from pipeline.experiments.synthetic.settings import Data, Settings
 from pipeline.models import heads, mlp
-from pipeline.parallel import Pool
+from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.artifacts import Arrays
+from pipeline.core.artifacts import Arrays
 from pipeline.cells import COLUMNS
 from pipeline.experiments.synthetic import fitting
 from pipeline.experiments.synthetic.panels import PANELS, Panel, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Settings
-from pipeline.parallel import Pool
+from pipeline.core.parallel import Pool
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import bounds, misfit
 

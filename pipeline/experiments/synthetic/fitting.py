@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline import streams
-from pipeline.config import AdamW
-from pipeline.errors import InputError
+from pipeline.core import streams
+from pipeline.core.config import AdamW
+from pipeline.core.errors import InputError
 from pipeline.experiments.synthetic.settings import Exact
 from pipeline.models import heads, mlp
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.artifacts import Arrays
+from pipeline.core.artifacts import Arrays
 from pipeline.models.mlp import Representation
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts, streams
-from pipeline.artifacts import Arrays
+from pipeline.core import artifacts, streams
+from pipeline.core.artifacts import Arrays
 from pipeline.experiments.synthetic.panels import pack, unit, unpack
 from pipeline.experiments.synthetic.settings import Perturbation, Represent, Settings
 from pipeline.models import mlp
-from pipeline.parallel import Pool
+from pipeline.core.parallel import Pool
 
 ROLES = ("strong", "weak")  # the long one first, so that no core idles at the end
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config import AdamW, Block, Count, Fraction, NonNegative, Positive, Seed
+from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Positive, Seed
 
 Inputs = Literal["fresh", "reused"]
 Head = Literal["adamw", "exact"]

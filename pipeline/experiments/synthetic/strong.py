@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import Arrays
+from pipeline.core.artifacts import Arrays
 from pipeline.experiments.synthetic import fitting
 from pipeline.experiments.synthetic.panels import PANELS, SAMPLES, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Settings, Strong
-from pipeline.parallel import Pool
+from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -7,12 +7,12 @@ theorems to apply, so one way of fitting serves every student.
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.artifacts import Arrays
-from pipeline.config import AdamW
+from pipeline.core.artifacts import Arrays
+from pipeline.core.config import AdamW
 from pipeline.experiments.synthetic import fitting
 from pipeline.experiments.synthetic.panels import PANELS, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Settings
-from pipeline.parallel import Pool
+from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, config, parallel
-from pipeline.artifacts import Bundle
-from pipeline.errors import InputError, command_line
+from pipeline.core import artifacts, config, parallel
+from pipeline.core.artifacts import Bundle
+from pipeline.core.errors import InputError, command_line
 
 UPSTREAM = {
     "data": (),
@@ -62,7 +62,7 @@ def _partial(verb: str, experiment: str, settings: Any) -> Path:
     digest = hashlib.sha256(settings.model_dump_json().encode())
     for name in UPSTREAM[verb]:
         digest.update(artifacts.sha256(artifacts.folder(name, experiment)).encode())
-    for module in sorted(Path(__file__).parent.rglob("*.py")):
+    for module in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(module.read_bytes())
     home = artifacts.ARTIFACTS / "partial" / f"{verb}-{experiment}"
     for stale in home.glob("*"):

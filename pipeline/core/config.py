@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 PARAMS = Path("params.yaml")
 

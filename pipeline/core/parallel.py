@@ -13,9 +13,9 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from pipeline import artifacts
-from pipeline.artifacts import Arrays
-from pipeline.errors import InputError
+from pipeline.core import artifacts
+from pipeline.core.artifacts import Arrays
+from pipeline.core.errors import InputError
 
 
 def workers() -> int:

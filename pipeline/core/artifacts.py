@@ -18,7 +18,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from pipeline.errors import InputError
+from pipeline.core.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 ARTIFACTS = Path("artifacts")
