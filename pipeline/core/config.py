@@ -56,7 +56,7 @@ def load(experiment: str, path: Path = PARAMS) -> Any:
     root = _root(document, path)
     if experiment not in root.experiments:
         raise InputError(f"{path}: experiment '{experiment}' is not in experiments: {', '.join(root.experiments)}")
-    settings = importlib.import_module(f"pipeline.experiments.{experiment}.settings").Settings
+    settings = importlib.import_module(f"pipeline.experiments.{experiment}.common.settings").Settings
     return _validate(settings, document[experiment], experiment, path)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.experiments.synthetic.panels import pack, unit
-from pipeline.experiments.synthetic.settings import Data, Settings
+from pipeline.experiments.synthetic.common.panels import pack, unit
+from pipeline.experiments.synthetic.common.settings import Data, Settings
 from pipeline.models import heads, mlp
 from pipeline.core.parallel import Pool
 

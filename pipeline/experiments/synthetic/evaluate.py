@@ -8,9 +8,9 @@ import pandas as pd
 
 from pipeline.core.artifacts import Arrays
 from pipeline.cells import COLUMNS
-from pipeline.experiments.synthetic import fitting
-from pipeline.experiments.synthetic.panels import PANELS, Panel, truth, unit, unpack
-from pipeline.experiments.synthetic.settings import Settings
+from pipeline.experiments.synthetic.common import fitting
+from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common.settings import Settings
 from pipeline.core.parallel import Pool
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import bounds, misfit

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
-from pipeline.experiments.synthetic.panels import pack, unit, unpack
-from pipeline.experiments.synthetic.settings import Perturbation, Represent, Settings
+from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
+from pipeline.experiments.synthetic.common.settings import Perturbation, Represent, Settings
 from pipeline.models import mlp
 from pipeline.core.parallel import Pool
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
-from pipeline.experiments.synthetic import fitting
-from pipeline.experiments.synthetic.panels import PANELS, truth, unit, unpack
-from pipeline.experiments.synthetic.settings import Settings
+from pipeline.experiments.synthetic.common import fitting
+from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
+from pipeline.experiments.synthetic.common.settings import Settings
 from pipeline.core.parallel import Pool
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.core import streams
 from pipeline.core.config import AdamW
 from pipeline.core.errors import InputError
-from pipeline.experiments.synthetic.settings import Exact
+from pipeline.experiments.synthetic.common.settings import Exact
 from pipeline.models import heads, mlp
 
 

@@ -1,0 +1,198 @@
+"""Sixteen float32 numbers side by side, as one value inside numba functions.
+
+Why not leave it to the compiler: automatic vectorisation changes with the processor and stops at the first loop it
+cannot see through. Here the width is in the source, every operation is plain IEEE arithmetic (no fastmath, no
+contraction) and sums run in the order of the loops, so the bytes are the same on every processor; LLVM only chooses
+whether sixteen lanes take one register or four.
+
+A Tile is a tuple of ROWS Lanes: the accumulators that stay in registers during a matrix product.
+"""
+
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 16
+ROWS = 8
+
+_float = ir.FloatType()
+_vector = ir.VectorType(_float, LANES)
+
+
+class LanesType(types.Type):
+    """The numba type of sixteen float32 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+@register_model(LanesType)
+class LanesModel(models.PrimitiveModel):
+    """Lanes are one LLVM vector value."""
+
+    def __init__(self, manager, numba_type) -> None:
+        super().__init__(manager, numba_type, _vector)
+
+
+lanes_type = LanesType()
+tile_type = types.UniTuple(lanes_type, ROWS)
+
+
+def aligned(*shape: int) -> np.ndarray:
+    """Zeros of float32 that begin on a 64-byte line, so that no Lanes straddle two lines."""
+    size = int(np.prod(shape))
+    room = np.zeros(size + LANES, dtype=np.float32)
+    start = (-room.ctypes.data % 64) // room.itemsize
+    return room[start : start + size].reshape(shape)
+
+
+def padded(width: int) -> int:
+    """The next multiple of LANES."""
+    return -(-width // LANES) * LANES
+
+
+def _address(context, builder, array_type, array, index):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _load(builder, pointer):
+    return builder.load(builder.bitcast(pointer, _vector.as_pointer()), align=4)
+
+
+def _splat(builder, number):
+    single = builder.insert_element(ir.Constant(_vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(_vector, ir.Undefined), zeros)
+
+
+def _gate(builder, value, gate):
+    """value where gate is positive or not a number, else 0."""
+    zero = ir.Constant(_vector, [0.0] * LANES)
+    return builder.select(builder.fcmp_ordered("<=", gate, zero), zero, value)
+
+
+@intrinsic
+def splat(typing, number):
+    """The same number in every lane."""
+
+    def build(context, builder, signature, arguments):
+        return _splat(builder, context.cast(builder, arguments[0], signature.args[0], types.float32))
+
+    return lanes_type(number), build
+
+
+@intrinsic
+def load(typing, array, index):
+    """array[index : index + LANES] of a C-contiguous float32 array, counted flat."""
+
+    def build(context, builder, signature, arguments):
+        return _load(builder, _address(context, builder, signature.args[0], *arguments))
+
+    return lanes_type(array, types.intp), build
+
+
+@intrinsic
+def store(typing, array, index, value):
+    """array[index : index + LANES] = value."""
+
+    def build(context, builder, signature, arguments):
+        pointer = _address(context, builder, signature.args[0], *arguments[:2])
+        builder.store(arguments[2], builder.bitcast(pointer, _vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), build
+
+
+@intrinsic
+def square_root(typing, value):
+    """The correctly rounded square root of every lane."""
+
+    def build(context, builder, signature, arguments):
+        function = builder.module.declare_intrinsic("llvm.sqrt", [_vector])
+        return builder.call(function, arguments)
+
+    return lanes_type(value), build
+
+
+@intrinsic
+def gate(typing, value, by):
+    """value where by is positive or not a number, else 0: ReLU (by itself) and its derivative (by the output)."""
+
+    def build(context, builder, signature, arguments):
+        return _gate(builder, *arguments)
+
+    return lanes_type(value, by), build
+
+
+@intrinsic
+def fill(typing, value):
+    """A tile with the same Lanes in every row."""
+
+    def build(context, builder, signature, arguments):
+        return cgutils.pack_array(builder, [arguments[0]] * ROWS)
+
+    return tile_type(value), build
+
+
+def _arithmetic(python_operator, instruction: str) -> None:
+    """Teach numba one operator on two Lanes."""
+
+    @intrinsic
+    def apply(typing, left, right):
+        def build(context, builder, signature, arguments):
+            return getattr(builder, instruction)(*arguments)
+
+        return lanes_type(left, right), build
+
+    @overload(python_operator, inline="always")
+    def on_lanes(left, right):
+        if left == lanes_type and right == lanes_type:
+            return lambda left, right: apply(left, right)
+
+
+for _operator, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_operator, _instruction)
+
+
+@intrinsic
+def add_outer(typing, tile, left, start, stride, right):
+    """Row k of the tile plus left[start + k * stride] * right."""
+
+    def build(context, builder, signature, arguments):
+        tile, left, start, stride, right = arguments
+        rows = cgutils.unpack_tuple(builder, tile, ROWS)
+        index = start
+        for k in range(ROWS):
+            number = builder.load(_address(context, builder, signature.args[1], left, index), align=4)
+            rows[k] = builder.fadd(rows[k], builder.fmul(_splat(builder, number), right))
+            index = builder.add(index, stride)
+        return cgutils.pack_array(builder, rows)
+
+    return tile_type(tile, left, types.intp, types.intp, right), build
+
+
+@intrinsic
+def store_gated(typing, array, start, stride, tile, by):
+    """Row k of the tile, gated by row k of another tile, to array[start + k * stride :]."""
+
+    def build(context, builder, signature, arguments):
+        array, start, stride, tile, by = arguments
+        index = start
+        for k in range(ROWS):
+            value = _gate(builder, builder.extract_value(tile, k), builder.extract_value(by, k))
+            pointer = _address(context, builder, signature.args[0], array, index)
+            builder.store(value, builder.bitcast(pointer, _vector.as_pointer()), align=4)
+            index = builder.add(index, stride)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, tile, by), build
