@@ -1,0 +1,47 @@
+"""One AdamW step on a flat float32 vector, in the arithmetic of torch.optim.AdamW."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from pipeline.models.lanes import LANES, load, splat, square_root, store
+
+
+class AdamW(NamedTuple):
+    """Hyper-parameters, named as in torch.optim.AdamW."""
+
+    learning_rate: float
+    weight_decay: float
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@njit(cache=True)
+def powers(betas: tuple[float, float], step: int) -> tuple[float, float]:
+    """betas ** step as a running product: continuing from a step gives the bytes of never having stopped."""
+    first, second = 1.0, 1.0
+    for _ in range(step):
+        first *= betas[0]
+        second *= betas[1]
+    return first, second
+
+
+@njit(cache=True)
+def update(
+    parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
+    optimiser: AdamW, powers: tuple[float, float],
+) -> None:
+    """Decoupled decay, moments and bias-corrected step, in place; the size is a multiple of LANES."""
+    decay = splat(1.0 - optimiser.learning_rate * optimiser.weight_decay)
+    beta2, new1, new2 = splat(optimiser.beta2), splat(1.0 - optimiser.beta1), splat(1.0 - optimiser.beta2)
+    rate = splat(optimiser.learning_rate / (1.0 - powers[0]))
+    scale, eps = splat(1.0 / np.sqrt(1.0 - powers[1])), splat(optimiser.eps)
+    for at in range(0, parameters.size, LANES):
+        slope, mean = load(gradient, at), load(first, at)
+        mean = mean + new1 * (slope - mean)
+        square = beta2 * load(second, at) + new2 * slope * slope
+        store(first, at, mean)
+        store(second, at, square)
+        store(parameters, at, decay * load(parameters, at) - rate * mean / (scale * square_root(square) + eps))

@@ -1,0 +1,87 @@
+"""Run the whole pipeline and say what came of it.
+
+python -m pipeline.reproduce [dvc repro options]
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core import artifacts
+from pipeline.core.errors import InputError, command_line
+
+COMMITTED = Path(".committed")
+
+
+def main() -> None:
+    """dvc repro, then the summary a newcomer needs."""
+    started = time.perf_counter()
+    _without_git()
+    committed = {path.parent.name: _committed(path) for path in _cells()}
+    if subprocess.run([sys.executable, "-m", "dvc", "repro", *sys.argv[1:]], check=False).returncode:
+        raise InputError("dvc repro stopped, see above; `make reproduce` goes on from there")
+    print(summary(committed, time.perf_counter() - started))
+
+
+def summary(committed: dict[str, pd.DataFrame | None], seconds: float) -> str:
+    """Figures, verdicts, report, distance from the committed cells, time."""
+    verdicts = Counter(claim["verdict"] for claim in json.loads((artifacts.RESULTS / "claims.json").read_text()))
+    lines = [
+        f"figures  {len(list(artifacts.FIGURES.glob('*.png')))} in {artifacts.FIGURES}/ (PDF, PNG, numbers as JSON)",
+        f"claims   {', '.join(f'{count} {verdict}' for verdict, count in sorted(verdicts.items()))}",
+        "report   report/index.html",
+        *(f"numbers  {name}: {_distance(committed.get(name), pd.read_csv(path))}" for name, path in _named_cells()),
+        f"time     {seconds:.0f} s",
+    ]
+    return "\n".join(lines)
+
+
+def largest_difference(reference: pd.DataFrame, cells: pd.DataFrame) -> float:
+    """Largest difference in any numeric column, relative to the column's root mean square in the reference."""
+    numbers = reference.select_dtypes("number").columns
+    scale = np.sqrt((reference[numbers] ** 2).mean()).replace(0, 1)
+    return float(((cells[numbers] - reference[numbers]).abs() / scale).max().max())
+
+
+def _distance(reference: pd.DataFrame | None, cells: pd.DataFrame) -> str:
+    if reference is None:
+        return "no committed cells to compare with"
+    if reference.shape != cells.shape or list(reference.columns) != list(cells.columns):
+        return f"{len(cells)} cells against {len(reference)} committed ones: other settings, not compared"
+    difference = largest_difference(reference, cells)
+    return "identical to the committed cells" if difference == 0 else f"largest relative difference {difference:.2g} from the committed cells"
+
+
+def _cells() -> list[Path]:
+    return sorted(artifacts.RESULTS.glob("*/cells.csv"))
+
+
+def _named_cells() -> list[tuple[str, Path]]:
+    return [(path.parent.name, path) for path in _cells()]
+
+
+def _committed(path: Path) -> pd.DataFrame | None:
+    if Path(".git").exists():
+        shown = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], capture_output=True, check=False)
+        return pd.read_csv(BytesIO(shown.stdout)) if shown.returncode == 0 else None
+    # An unpacked archive has no history: the first run keeps what came with it.
+    kept = COMMITTED / path
+    if not kept.exists():
+        artifacts.write_bytes(kept, path.read_bytes())
+    return pd.read_csv(kept)
+
+
+def _without_git() -> None:
+    if not Path(".git").exists():
+        subprocess.run([sys.executable, "-m", "dvc", "config", "--local", "core.no_scm", "true"], check=True)
+
+
+if __name__ == "__main__":
+    command_line(main)
