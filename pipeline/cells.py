@@ -6,15 +6,38 @@ import pandas as pd
 
 from pipeline.core.errors import InputError
 
-COLUMNS = ("experiment", "panel", "dataset", "split", "weak", "strong", "head", "inputs", "task", "seed", "n_train", "n_eval",
-           "weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")
+COLUMNS = (
+    "experiment",
+    "panel",
+    "dataset",
+    "split",
+    "weak",
+    "strong",
+    "head",
+    "inputs",
+    "task",
+    "seed",
+    "n_train",
+    "n_eval",
+    "weak_error",
+    "student_error",
+    "ceiling_error",
+    "misfit",
+    "gain",
+    "cross_term",
+    "epsilon",
+    "rho",
+    "bound",
+)
 REQUIRED = ("weak_error", "student_error", "misfit", "gain", "cross_term")
 
 
 def read(path: Path) -> pd.DataFrame:
     """Cells of one experiment.  Raises InputError that names the missing column or the incomplete row."""
     try:
-        cells = pd.read_csv(path, dtype={"panel": str, "dataset": str, "split": str, "weak": str, "strong": str, "inputs": str})
+        cells = pd.read_csv(
+            path, dtype={"panel": str, "dataset": str, "split": str, "weak": str, "strong": str, "inputs": str}
+        )
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro` or restore it with `git checkout {path}`") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:

@@ -56,7 +56,7 @@ def _distance(reference: pd.DataFrame | None, cells: pd.DataFrame) -> str:
     if reference.shape != cells.shape or list(reference.columns) != list(cells.columns):
         return f"{len(cells)} cells against {len(reference)} committed ones: other settings, not compared"
     difference = largest_difference(reference, cells)
-    return "identical to the committed cells" if difference == 0 else f"largest relative difference {difference:.2g} from the committed cells"
+    return f"largest relative difference from the committed cells {difference:.2g}"
 
 
 def _cells() -> list[Path]:

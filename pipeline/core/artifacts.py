@@ -132,7 +132,9 @@ def _write_item(scratch: Path, name: str, item: Any) -> None:
         for key, array in item.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 where = np.argwhere(~np.isfinite(array))[0].tolist()
-                raise InputError(f"{name}: {key}{where} is not a finite number; training diverged, lower the learning rate")
+                raise InputError(
+                    f"{name}: {key}{where} is not a finite number; training diverged, lower the learning rate"
+                )
         write_arrays(scratch / f"{name}.safetensors", dict(item))
     else:
         write_json(scratch / f"{name}.json", item)

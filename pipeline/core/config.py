@@ -47,6 +47,7 @@ class Root(Block):
     """What every experiment shares; the experiments' own blocks are validated by their Settings."""
 
     experiments: Annotated[tuple[str, ...], Field(min_length=1)]
+    studies: tuple[str, ...]
     intervals: Intervals
 
 
@@ -54,8 +55,9 @@ def load(experiment: str, path: Path = PARAMS) -> Any:
     """Settings of one experiment, as the frozen model its package defines."""
     document = _read(path)
     root = _root(document, path)
-    if experiment not in root.experiments:
-        raise InputError(f"{path}: experiment '{experiment}' is not in experiments: {', '.join(root.experiments)}")
+    known = root.experiments + root.studies
+    if experiment not in known:
+        raise InputError(f"{path}: there is no experiment '{experiment}'; known: {', '.join(known)}")
     settings = importlib.import_module(f"pipeline.experiments.{experiment}.common.settings").Settings
     return _validate(settings, document[experiment], experiment, path)
 
@@ -71,10 +73,12 @@ def intervals(path: Path = PARAMS) -> Intervals:
 
 
 def _root(document: dict[str, Any], path: Path) -> Root:
-    names = document.get("experiments")
-    blocks = set(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else set()
+    lists = [document.get(key) for key in ("experiments", "studies")]
+    blocks = {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
     for name in sorted(blocks - set(document)):
-        raise InputError(f"{path}: experiments names '{name}' but there is no block '{name}:'; add it or drop the name")
+        raise InputError(
+            f"{path}: experiment '{name}' is named but there is no block '{name}:'; add it or drop the name"
+        )
     return _validate(Root, {key: value for key, value in document.items() if key not in blocks}, "", path)
 
 
@@ -97,7 +101,9 @@ def _validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> An
     except ValidationError as error:
         raise InputError(_one_line(error, prefix, path)) from None
     except TypeError as error:
-        raise InputError(f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}") from None
+        raise InputError(
+            f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}"
+        ) from None
 
 
 def _one_line(error: ValidationError, prefix: str, path: Path) -> str:

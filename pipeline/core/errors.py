@@ -15,4 +15,6 @@ def command_line(main: Callable[[], None]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename or 'disk'}: {error.strerror or error}; free space or permissions, then run again")
+        sys.exit(
+            f"error: {error.filename or 'disk'}: {error.strerror or error}; free space or permissions, then run again"
+        )

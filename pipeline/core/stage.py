@@ -1,6 +1,6 @@
 """Run one verb of one experiment: settings and upstream bundles in, bundle out, wall time beside the results.
 
-    python -m pipeline.<verb> <experiment>
+python -m pipeline.<verb> <experiment>
 """
 
 import hashlib
@@ -46,7 +46,9 @@ def run(verb: str, experiment: str) -> None:
 
 def record_runtime(stage: str, seconds: float) -> None:
     """Wall time of a stage; kept apart from every hashed file."""
-    artifacts.write_json(artifacts.RUNTIME / f"{stage}.json", {"seconds": round(seconds, 2), "workers": parallel.workers()})
+    artifacts.write_json(
+        artifacts.RUNTIME / f"{stage}.json", {"seconds": round(seconds, 2), "workers": parallel.workers()}
+    )
 
 
 def _store(verb: str, experiment: str, outcome: Mapping[str, Any]) -> None:
@@ -73,5 +75,7 @@ def _partial(verb: str, experiment: str, settings: Any) -> Path:
 
 def _arguments(verb: str) -> tuple[str]:
     if len(sys.argv) != 2:
-        raise InputError(f"usage: python -m pipeline.{verb} <experiment>; experiments: {', '.join(config.experiments())}")
+        raise InputError(
+            f"usage: python -m pipeline.{verb} <experiment>; experiments: {', '.join(config.experiments())}"
+        )
     return (sys.argv[1],)

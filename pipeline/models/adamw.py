@@ -1,4 +1,4 @@
-"""One AdamW step on a flat float32 vector, in the arithmetic of torch.optim.AdamW."""
+"""One AdamW step on float32 parameters, in the arithmetic of torch.optim.AdamW."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,11 @@ class AdamW(NamedTuple):
 
 
 @njit(cache=True)
-def powers(betas: tuple[float, float], step: int) -> tuple[float, float]:
-    """betas ** step as a running product: continuing from a step gives the bytes of never having stopped."""
+def powers(optimiser: AdamW, step: int) -> tuple[float, float]:
+    """beta1 ** step and beta2 ** step as running products, so that going on gives the bytes of never having stopped."""
     first, second = 1.0, 1.0
     for _ in range(step):
-        first *= betas[0]
-        second *= betas[1]
+        first, second = first * optimiser.beta1, second * optimiser.beta2
     return first, second
 
 
@@ -32,12 +31,13 @@ def powers(betas: tuple[float, float], step: int) -> tuple[float, float]:
 def update(
     parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
     optimiser: AdamW, powers: tuple[float, float],
-) -> None:
-    """Decoupled decay, moments and bias-corrected step, in place; the size is a multiple of LANES."""
+) -> tuple[float, float]:
+    """Decoupled decay, moments and bias-corrected step, in place; the size is a multiple of LANES. Returns new powers."""
+    power1, power2 = powers[0] * optimiser.beta1, powers[1] * optimiser.beta2
     decay = splat(1.0 - optimiser.learning_rate * optimiser.weight_decay)
     beta2, new1, new2 = splat(optimiser.beta2), splat(1.0 - optimiser.beta1), splat(1.0 - optimiser.beta2)
-    rate = splat(optimiser.learning_rate / (1.0 - powers[0]))
-    scale, eps = splat(1.0 / np.sqrt(1.0 - powers[1])), splat(optimiser.eps)
+    rate = splat(optimiser.learning_rate / (1.0 - power1))
+    scale, eps = splat(1.0 / np.sqrt(1.0 - power2)), splat(optimiser.eps)
     for at in range(0, parameters.size, LANES):
         slope, mean = load(gradient, at), load(first, at)
         mean = mean + new1 * (slope - mean)
@@ -45,3 +45,4 @@ def update(
         store(first, at, mean)
         store(second, at, square)
         store(parameters, at, decay * load(parameters, at) - rate * mean / (scale * square_root(square) + eps))
+    return power1, power2

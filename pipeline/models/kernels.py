@@ -6,13 +6,177 @@ Parameters stand in one array (see mlp._pack): for each block its weights (input
 Batches are padded with zero rows to whole Tiles; a padded row has no slope, so it adds exact zeros to the gradient.
 """
 
-from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-
-from pipeline.models import adamw
-from pipeline.models.adamw import AdamW
-from pipeline.models.lanes import LANES, ROWS, add_outer, aligned, fill, gate, load, splat, store, store_gated
 
 Array = np.ndarray
+
+
+class Buffers(NamedTuple):
+    """Room for one batch of a network with L blocks: R rows, D inputs and W units, all padded."""
+
+    inputs: Array  # (R, D)
+    outputs: Array  # (L, R, W)
+    slopes: Array  # (R, W), of the loss by the sums that enter a block's ReLU
+    previous: Array  # (R, W)
+    transposed: Array  # (W, W)
+    gradient: Array  # as the parameters
+
+
+def buffers(parameters: Array, dimension: int, blocks: int, rows: int) -> Buffers:
+    """Zeroed buffers; rows is a multiple of ROWS."""
+    width = parameters.shape[1]
+    return Buffers(
+        aligned(rows, dimension), aligned(blocks, rows, width), aligned(rows, width), aligned(rows, width),
+        aligned(width, width), aligned(*parameters.shape))
+
+
+@njit(cache=True)
+def add_product(tile, left, start, across, along, right, first, stride, length):
+    """tile[k] + sum over j of left[start + k * across + j * along] * right[first + j * stride :]."""
+    for j in range(length):
+        tile = add_outer(tile, left, start + j * along, across, load(right, first + j * stride))
+    return tile
+
+
+@njit(cache=True)
+def block_forward(inputs: Array, parameters: Array, first: int, outputs: Array, rows: int) -> None:
+    """outputs (R, W) = ReLU(inputs (R, D) @ weights + biases) for the block whose parameters begin in row `first`."""
+    fan_in, width = inputs.shape[1], outputs.shape[1]
+    for unit in range(0, width, LANES):
+        bias = fill(load(parameters, (first + fan_in) * width + unit))
+        for row in range(0, rows, ROWS):
+            at = row * width + unit
+            tile = add_product(bias, inputs, row * fan_in, fan_in, 1, parameters, first * width + unit, width, fan_in)
+            store_tile(outputs, at, width, gate(tile, tile))
+
+
+@njit(cache=True)
+def block_gradient(inputs: Array, slopes: Array, gradient: Array, first: int, rows: int) -> None:
+    """Gradient of a block's weights, inputs.T @ slopes, and of its biases, the column sums of slopes."""
+    fan_in, width = inputs.shape[1], slopes.shape[1]
+    for unit in range(0, width, LANES):
+        for row in range(0, fan_in, ROWS):
+            tile = add_product(fill(splat(0.0)), inputs, row, 1, fan_in, slopes, unit, width, rows)
+            store_tile(gradient, (first + row) * width + unit, width, tile)
+        total = splat(0.0)
+        for row in range(rows):
+            total = total + load(slopes, row * width + unit)
+        store(gradient, (first + fan_in) * width + unit, total)
+
+
+@njit(cache=True)
+def block_backward(slopes: Array, weights: Array, outputs: Array, previous: Array, rows: int) -> None:
+    """previous = slopes @ weights (outputs, inputs), zero where the block below put out zero."""
+    width = slopes.shape[1]
+    for unit in range(0, width, LANES):
+        for row in range(0, rows, ROWS):
+            at = row * width + unit
+            tile = add_product(fill(splat(0.0)), slopes, row * width, width, 1, weights, unit, width, width)
+            store_tile(previous, at, width, gate(tile, load_tile(outputs, at, width)))
+
+
+@njit(cache=True)
+def forward(parameters: Array, room: Buffers, rows: int) -> None:
+    """Outputs of every block for the first rows of room.inputs."""
+    dimension, width = room.inputs.shape[1], parameters.shape[1]
+    block_forward(room.inputs, parameters, 0, room.outputs[0], rows)
+    for block in range(1, len(room.outputs)):
+        first = dimension + 1 + (block - 1) * (width + 1)
+        block_forward(room.outputs[block - 1], parameters, first, room.outputs[block], rows)
+
+
+@njit(cache=True)
+def backward(parameters: Array, room: Buffers, rows: int) -> None:
+    """Gradient of the loss whose slopes by the last block's sums stand in room.slopes."""
+    dimension, width = room.inputs.shape[1], parameters.shape[1]
+    slopes, previous = room.slopes, room.previous
+    for block in range(len(room.outputs) - 1, 0, -1):
+        first = dimension + 1 + (block - 1) * (width + 1)
+        block_gradient(room.outputs[block - 1], slopes, room.gradient, first, rows)
+        for i in range(width):
+            for j in range(width):
+                room.transposed[j, i] = parameters[first + i, j]
+        block_backward(slopes, room.transposed, room.outputs[block - 1], previous, rows)
+        slopes, previous = previous, slopes
+    block_gradient(room.inputs, slopes, room.gradient, 0, rows)
+
+
+@njit(cache=True)
+def gather(inputs: Array, chosen: Array, room: Buffers, row: int) -> None:
+    """The chosen samples to room.inputs from `row` on, then zeros up to a whole Tile."""
+    for b in range(-(-chosen.size // ROWS) * ROWS):
+        for i in range(inputs.shape[1]):
+            room.inputs[row + b, i] = inputs[chosen[b], i] if b < chosen.size else 0.0
+
+
+@njit(cache=True)
+def head_slopes(head: Array, labels: Array, chosen: Array, weight: float, room: Buffers, row: int) -> float:
+    """Squared errors of the chosen samples times weight, summed; their slopes by the last block's sums to room.slopes."""
+    outputs = room.outputs[-1]
+    width = outputs.shape[1]
+    loss = 0.0
+    for b in range(-(-chosen.size // ROWS) * ROWS):
+        residual = np.float32(0.0)
+        if b < chosen.size:
+            residual = head[width] - labels[chosen[b]]
+            for unit in range(width):
+                residual += outputs[row + b, unit] * head[unit]
+        loss += weight * residual * residual
+        slope = splat(2.0 * weight * residual)
+        for unit in range(0, width, LANES):
+            at = (row + b) * width + unit
+            store(room.slopes, at, gate(slope * load(head, unit), load(outputs, at)))
+    return loss
+
+
+@njit(cache=True)
+def sequential(parameters, first, second, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses):
+    """One step per batch, task after task in each epoch, as in the authors' notebook. Returns the new step."""
+    epochs, tasks, samples = orders.shape
+    steps = tasks * -(-samples // batch_size)
+    powers = adamw.powers(optimiser, step)
+    for epoch in range(epochs):
+        for task in range(tasks):
+            for start in range(0, samples, batch_size):
+                chosen = orders[epoch, task, start : start + batch_size]
+                rows = -(-chosen.size // ROWS) * ROWS
+                gather(inputs[task], chosen, room, 0)
+                forward(parameters, room, rows)
+                losses[epoch] += head_slopes(heads[task], labels[task], chosen, 1.0 / chosen.size, room, 0) / steps
+                backward(parameters, room, rows)
+                powers = adamw.update(parameters, room.gradient, first, second, optimiser, powers)
+    return step + epochs * steps
+
+
+@njit(cache=True)
+def joint(parameters, first, second, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses):
+    """One step per batch index on the mean loss of all tasks' batches. Returns the new step."""
+    epochs, tasks, samples = orders.shape
+    steps = -(-samples // batch_size)
+    powers = adamw.powers(optimiser, step)
+    for epoch in range(epochs):
+        for start in range(0, samples, batch_size):
+            size = min(batch_size, samples - start)
+            rows = -(-size // ROWS) * ROWS
+            for task in range(tasks):
+                gather(inputs[task], orders[epoch, task, start : start + size], room, task * rows)
+            forward(parameters, room, tasks * rows)
+            for task in range(tasks):
+                chosen = orders[epoch, task, start : start + size]
+                losses[epoch] += head_slopes(
+                    heads[task], labels[task], chosen, 1.0 / (size * tasks), room, task * rows) / steps
+            backward(parameters, room, tasks * rows)
+            powers = adamw.update(parameters, room.gradient, first, second, optimiser, powers)
+    return step + epochs * steps
+
+
+@njit(cache=True)
+def represent(parameters: Array, inputs: Array, room: Buffers, outputs: Array) -> None:
+    """Outputs (n, h) of the last block for all inputs (n, d), a buffer at a time."""
+    chosen = np.arange(len(inputs))
+    for start in range(0, len(inputs), len(room.inputs)):
+        part = chosen[start : start + len(room.inputs)]
+        gather(inputs, part, room, 0)
+        forward(parameters, room, -(-part.size // ROWS) * ROWS)
+        outputs[start : start + part.size] = room.outputs[-1, : part.size, : outputs.shape[1]]

@@ -50,9 +50,9 @@ def aligned(*shape: int) -> np.ndarray:
     return room[start : start + size].reshape(shape)
 
 
-def padded(width: int) -> int:
-    """The next multiple of LANES."""
-    return -(-width // LANES) * LANES
+def padded(size: int, unit: int) -> int:
+    """The next multiple of unit."""
+    return -(-size // unit) * unit
 
 
 def _address(context, builder, array_type, array, index):
@@ -60,8 +60,17 @@ def _address(context, builder, array_type, array, index):
     return builder.gep(data, [index])
 
 
+def _strided(context, builder, array_type, array, start, stride):
+    steps = [builder.mul(stride, stride.type(k)) for k in range(ROWS)]
+    return [_address(context, builder, array_type, array, builder.add(start, step)) for step in steps]
+
+
 def _load(builder, pointer):
     return builder.load(builder.bitcast(pointer, _vector.as_pointer()), align=4)
+
+
+def _store(builder, value, pointer):
+    builder.store(value, builder.bitcast(pointer, _vector.as_pointer()), align=4)
 
 
 def _splat(builder, number):
@@ -101,8 +110,7 @@ def store(typing, array, index, value):
     """array[index : index + LANES] = value."""
 
     def build(context, builder, signature, arguments):
-        pointer = _address(context, builder, signature.args[0], *arguments[:2])
-        builder.store(arguments[2], builder.bitcast(pointer, _vector.as_pointer()), align=4)
+        _store(builder, arguments[2], _address(context, builder, signature.args[0], *arguments[:2]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), build
@@ -121,22 +129,66 @@ def square_root(typing, value):
 
 @intrinsic
 def gate(typing, value, by):
-    """value where by is positive or not a number, else 0: ReLU (by itself) and its derivative (by the output)."""
+    """value where by is positive or not a number, else 0: ReLU (by itself) and its derivative (by the output).
+
+    Takes two Lanes or two Tiles.
+    """
 
     def build(context, builder, signature, arguments):
-        return _gate(builder, *arguments)
+        if signature.return_type == lanes_type:
+            return _gate(builder, *arguments)
+        rows, bys = (cgutils.unpack_tuple(builder, tile, ROWS) for tile in arguments)
+        return cgutils.pack_array(builder, [_gate(builder, *pair) for pair in zip(rows, bys, strict=True)])
 
-    return lanes_type(value, by), build
+    return value(value, by), build
 
 
 @intrinsic
 def fill(typing, value):
-    """A tile with the same Lanes in every row."""
+    """A Tile with the same Lanes in every row."""
 
     def build(context, builder, signature, arguments):
         return cgutils.pack_array(builder, [arguments[0]] * ROWS)
 
     return tile_type(value), build
+
+
+@intrinsic
+def load_tile(typing, array, start, stride):
+    """Row k is array[start + k * stride :]."""
+
+    def build(context, builder, signature, arguments):
+        pointers = _strided(context, builder, signature.args[0], *arguments)
+        return cgutils.pack_array(builder, [_load(builder, pointer) for pointer in pointers])
+
+    return tile_type(array, types.intp, types.intp), build
+
+
+@intrinsic
+def store_tile(typing, array, start, stride, tile):
+    """array[start + k * stride :] = row k."""
+
+    def build(context, builder, signature, arguments):
+        pointers = _strided(context, builder, signature.args[0], *arguments[:3])
+        for row, pointer in zip(cgutils.unpack_tuple(builder, arguments[3], ROWS), pointers, strict=True):
+            _store(builder, row, pointer)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, tile), build
+
+
+@intrinsic
+def add_outer(typing, tile, column, start, stride, row):
+    """Row k of the tile plus column[start + k * stride] * row: one rank-one term of a matrix product."""
+
+    def build(context, builder, signature, arguments):
+        tile, *place, lanes = arguments
+        pointers = _strided(context, builder, signature.args[1], *place)
+        rows = cgutils.unpack_tuple(builder, tile, ROWS)
+        products = [builder.fmul(_splat(builder, builder.load(pointer)), lanes) for pointer in pointers]
+        return cgutils.pack_array(builder, [builder.fadd(*pair) for pair in zip(rows, products, strict=True)])
+
+    return tile_type(tile, column, types.intp, types.intp, row), build
 
 
 def _arithmetic(python_operator, instruction: str) -> None:
@@ -162,37 +214,3 @@ for _operator, _instruction in (
     (operator.truediv, "fdiv"),
 ):
     _arithmetic(_operator, _instruction)
-
-
-@intrinsic
-def add_outer(typing, tile, left, start, stride, right):
-    """Row k of the tile plus left[start + k * stride] * right."""
-
-    def build(context, builder, signature, arguments):
-        tile, left, start, stride, right = arguments
-        rows = cgutils.unpack_tuple(builder, tile, ROWS)
-        index = start
-        for k in range(ROWS):
-            number = builder.load(_address(context, builder, signature.args[1], left, index), align=4)
-            rows[k] = builder.fadd(rows[k], builder.fmul(_splat(builder, number), right))
-            index = builder.add(index, stride)
-        return cgutils.pack_array(builder, rows)
-
-    return tile_type(tile, left, types.intp, types.intp, right), build
-
-
-@intrinsic
-def store_gated(typing, array, start, stride, tile, by):
-    """Row k of the tile, gated by row k of another tile, to array[start + k * stride :]."""
-
-    def build(context, builder, signature, arguments):
-        array, start, stride, tile, by = arguments
-        index = start
-        for k in range(ROWS):
-            value = _gate(builder, builder.extract_value(tile, k), builder.extract_value(by, k))
-            pointer = _address(context, builder, signature.args[0], array, index)
-            builder.store(value, builder.bitcast(pointer, _vector.as_pointer()), align=4)
-            index = builder.add(index, stride)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, tile, by), build

@@ -1,13 +1,13 @@
 """Small ReLU networks: the representations of Charikar et al., pretrained step by step as by torch.optim.AdamW."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.models import kernels
 from pipeline.models.adamw import AdamW
-from pipeline.models.lanes import aligned, padded
+from pipeline.models.lanes import LANES, ROWS, aligned, padded
 
 Array = np.ndarray
 
@@ -45,8 +45,10 @@ def represent(network: Representation, inputs: Array) -> Array:
     """Outputs of the last block, (n, d) -> (n, width) float32, by the kernel that training uses."""
     inputs = _checked(network, inputs)
     blocks, width = network.biases.shape
+    parameters = _pack(network)
     outputs = np.empty((len(inputs), width), dtype=np.float32)
-    kernels.represent(_pack(network), inputs, blocks, outputs)
+    room = kernels.buffers(parameters, _dimension(network), blocks, _REPRESENT_ROWS)
+    kernels.represent(parameters, inputs, room, outputs)
     if not np.isfinite(outputs).all():
         raise FloatingPointError(f"representation of input {_first_bad(outputs)} is not finite")
     return outputs
@@ -64,10 +66,11 @@ def pretrain(
     """
     inputs, labels, heads, orders = _checked_tasks(network, heads, inputs, labels, orders, batch_size)
     state = tuple(map(_pack, (network, *moments)))
-    optimiser = AdamW(learning_rate, weight_decay, *betas, eps)
+    rows = padded(batch_size, ROWS) * rows_of[schedule](len(heads))
+    room = kernels.buffers(state[0], _dimension(network), len(network.biases), rows)
     losses = np.zeros(len(orders))
-    train = schedules[schedule]
-    step = train(state, step, optimiser, heads, inputs, labels, orders, batch_size, len(network.biases), losses)
+    optimiser = AdamW(learning_rate, weight_decay, *betas, eps)
+    step = schedules[schedule](*state, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses)
     if not np.isfinite(losses).all() or not all(np.isfinite(packed).all() for packed in state):
         raise FloatingPointError(f"{schedule} pretraining diverged in epoch {_first_bad(losses)} of this call")
     trained, *new_moments = (_unpack(packed, network) for packed in state)
@@ -75,6 +78,8 @@ def pretrain(
 
 
 schedules: dict[str, Callable] = {"sequential": kernels.sequential, "joint": kernels.joint}
+rows_of: dict[str, Callable[[int], int]] = {"sequential": lambda tasks: 1, "joint": lambda tasks: tasks}
+_REPRESENT_ROWS = 256
 
 
 def _uniform(generator: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
@@ -82,29 +87,38 @@ def _uniform(generator: np.random.Generator, shape: tuple[int, ...], fan_in: int
     return generator.uniform(-bound, bound, shape).astype(np.float32)
 
 
-def _pack(network: Representation) -> Array:
-    """All parameters in one vector as the kernels want them: for each block its weights (inputs, outputs), then biases.
+def _dimension(network: Representation) -> int:
+    return padded(network.first.shape[1], ROWS)
 
-    Outputs are padded with zeros to whole Lanes; their gradients are zero, so they stay zero.
+
+def _pack(network: Representation) -> Array:
+    """All parameters in one array as the kernels want them: for each block its weights (inputs, outputs), then biases.
+
+    Inputs are padded to whole Tiles and outputs to whole Lanes with zeros; their gradients are zero: they stay zero.
     """
-    width = network.biases.shape[1]
-    inputs = network.first.shape[1] + 1 + len(network.hidden) * (width + 1)
-    packed = aligned(inputs, padded(width))
-    start = 0
-    for weights, bias in zip((network.first, *network.hidden), network.biases, strict=True):
-        stop = start + weights.shape[1]
-        packed[start:stop, :width] = weights.T
-        packed[stop, :width] = bias
-        start = stop + 1
+    width, dimension = padded(network.biases.shape[1], LANES), _dimension(network)
+    packed = aligned(dimension + 1 + len(network.hidden) * (width + 1), width)
+    for weights, bias, view in _blocks(network, packed):
+        view[: weights.shape[1], : weights.shape[0]] = weights.T
+        view[-1, : weights.shape[0]] = bias
     return packed
 
 
 def _unpack(packed: Array, like: Representation) -> Representation:
-    width, dimension = like.first.shape
-    later = packed[dimension + 1 :, :width].reshape(len(like.hidden), width + 1, width)
-    biases = np.concatenate([packed[None, dimension, :width], later[:, -1]])
-    hidden = np.ascontiguousarray(later[:, :-1].transpose(0, 2, 1))
-    return Representation(np.ascontiguousarray(packed[:dimension, :width].T), hidden, biases)
+    network = Representation(*map(np.empty_like, like))
+    for weights, bias, view in _blocks(network, packed):
+        weights[:] = view[: weights.shape[1], : weights.shape[0]].T
+        bias[:] = view[-1, : weights.shape[0]]
+    return network
+
+
+def _blocks(network: Representation, packed: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """Each block's weights, biases and its rows of the packed array."""
+    start = 0
+    for weights, bias in zip((network.first, *network.hidden), network.biases, strict=True):
+        stop = start + (padded(packed.shape[1], LANES) if start else _dimension(network)) + 1
+        yield weights, bias, packed[start:stop]
+        start = stop
 
 
 def _checked(network: Representation, inputs: Array) -> Array:
@@ -130,8 +144,10 @@ def _checked_tasks(
         raise ValueError(f"orders point outside the {samples} samples")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, expected a positive number")
-    labels, heads = (np.ascontiguousarray(array, dtype=np.float32) for array in (labels, heads))
-    return _checked(network, inputs), labels, heads, np.ascontiguousarray(orders, dtype=np.int64)
+    labels = np.ascontiguousarray(labels, dtype=np.float32)
+    wide = aligned(tasks, padded(width, LANES) + LANES)
+    wide[:, :width], wide[:, padded(width, LANES)] = heads[:, :-1], heads[:, -1]
+    return _checked(network, inputs), labels, wide, np.ascontiguousarray(orders, dtype=np.int64)
 
 
 def _first_bad(values: Array) -> int:

@@ -7,7 +7,14 @@ import pandas as pd
 from pipeline.summary.statistics import STATISTICS
 from pipeline.theory import intervals
 
-SHOWN = ("correlation", "gain_over_misfit", "mean_gain", "mean_misfit", "share_misfit_above_gain", "share_positive_gain")
+SHOWN = (
+    "correlation",
+    "gain_over_misfit",
+    "mean_gain",
+    "mean_misfit",
+    "share_misfit_above_gain",
+    "share_positive_gain",
+)
 
 
 def by_unit(cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float) -> dict[str, Any]:
@@ -26,7 +33,11 @@ def _summary(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
     for name in SHOWN:
         over = intervals.correlation_over_units if name == "correlation" else intervals.over_units
         estimate = over([STATISTICS[name](member) for member in members], confidence)
-        summary[name] = {"mean": _rounded(estimate.value), "low": _rounded(estimate.low), "high": _rounded(estimate.high)}
+        summary[name] = {
+            "mean": _rounded(estimate.value),
+            "low": _rounded(estimate.low),
+            "high": _rounded(estimate.high),
+        }
     return summary
 
 

@@ -63,6 +63,19 @@ def median_relative_gap(cells: pd.DataFrame) -> float:
     return float(((cells["misfit"] - cells["gain"]).abs() / cells["misfit"]).median())
 
 
-STATISTICS: dict[str, Statistic] = {function.__name__: function for function in (
-    correlation, mean_gain, mean_misfit, gain_over_misfit, share_misfit_above_gain, median_gap, share_positive_gain,
-    epsilon_over_weak_error, pooled_rho, share_above_bound, median_relative_gap)}
+STATISTICS: dict[str, Statistic] = {
+    function.__name__: function
+    for function in (
+        correlation,
+        mean_gain,
+        mean_misfit,
+        gain_over_misfit,
+        share_misfit_above_gain,
+        median_gap,
+        share_positive_gain,
+        epsilon_over_weak_error,
+        pooled_rho,
+        share_above_bound,
+        median_relative_gap,
+    )
+}

@@ -36,8 +36,13 @@ def correlation_over_units(values: ArrayLike, confidence: float) -> Estimate:
     return Estimate(*(float(np.tanh(end)) for end in z[:3]), n=z.n)
 
 
-def bootstrap(statistic: Callable[..., float], samples: tuple[ArrayLike, ...], confidence: float, resamples: int,
-              generator: np.random.Generator) -> Estimate:
+def bootstrap(
+    statistic: Callable[..., float],
+    samples: tuple[ArrayLike, ...],
+    confidence: float,
+    resamples: int,
+    generator: np.random.Generator,
+) -> Estimate:
     """Percentile bootstrap of a statistic over the rows that the samples share (for example the tasks of one seed).
 
     samples: arrays of shape (n,), resampled together.  Raises ValueError without any row.

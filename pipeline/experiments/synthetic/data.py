@@ -11,10 +11,10 @@ import numpy as np
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit
 from pipeline.experiments.synthetic.common.settings import Data, Settings
 from pipeline.models import heads, mlp
-from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -38,10 +38,14 @@ def draw(seed: int, data: Data) -> Arrays:
     }
 
 
-def _sample(seed: int, prefix: str, data: Data, size: int, network: mlp.Representation, task_heads: np.ndarray) -> Arrays:
+def _sample(
+    seed: int, prefix: str, data: Data, size: int, network: mlp.Representation, task_heads: np.ndarray
+) -> Arrays:
     shape = (len(task_heads), size, data.input_dimension)
     inputs = _stream(seed, f"{prefix}inputs").normal(0, data.input_deviation, shape).astype(np.float32)
-    truth = np.stack([heads.predict(mlp.represent(network, x), head) for x, head in zip(inputs, task_heads, strict=True)])
+    truth = np.stack(
+        [heads.predict(mlp.represent(network, x), head) for x, head in zip(inputs, task_heads, strict=True)]
+    )
     return {f"{prefix}inputs": inputs, f"{prefix}truth": truth.astype(np.float32)}
 
 

@@ -1,17 +1,18 @@
 """Measure teacher, student and ceiling on inputs that nobody has seen, all on the same sample: one cell per student."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.core.artifacts import Arrays
 from pipeline.cells import COLUMNS
+from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
-from pipeline.experiments.synthetic.common.settings import Settings
-from pipeline.core.parallel import Pool
+from pipeline.experiments.synthetic.common.settings import Data, Settings
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import bounds, misfit
 
@@ -22,28 +23,57 @@ NOTHING_UNREACHABLE = 1e-9
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every seed, and their summary."""
-    bundles = (upstream["data"], upstream["represent"], upstream["weak"], upstream["strong"])
-    measured = pool.map(measure, {unit(seed): (seed, *bundles, settings) for seed in settings.data.seeds})
-    cells = pd.concat([_table(seed, name, values, settings) for seed in settings.data.seeds
-                       for name, values in measured[unit(seed)].items()], ignore_index=True)
-    return {"cells": cells, "metrics": by_unit(cells, "seed", ("panel", "head", "inputs"), settings.evaluate.confidence)}
+    bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
+    cells = measure_all(settings.data, PANELS, settings.strong.heads, settings.labels.inputs, bundles, pool)
+    cells = cells.assign(experiment="synthetic")[list(COLUMNS)]
+    return {
+        "cells": cells,
+        "metrics": by_unit(cells, "seed", ("panel", "head", "inputs"), settings.evaluate.confidence),
+    }
 
 
-def measure(seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays],
-            strong: Mapping[str, Arrays], settings: Settings) -> Arrays:
+def measure_all(
+    data: Data,
+    panels: Mapping[str, Panel],
+    heads: Iterable[str],
+    inputs: Iterable[str],
+    bundles: tuple[Any, ...],
+    pool: Pool,
+) -> pd.DataFrame:
+    """Cells of every seed, panel, head and choice of inputs."""
+    kinds = list(product(heads, inputs))
+    measured = pool.map(measure, {unit(seed): (seed, panels, kinds, *bundles) for seed in data.seeds})
+    return pd.concat(
+        [
+            _table(seed, name, values, panels, data)
+            for seed in data.seeds
+            for name, values in measured[unit(seed)].items()
+        ],
+        ignore_index=True,
+    )
+
+
+def measure(
+    seed: int,
+    panels: Mapping[str, Panel],
+    kinds: list[tuple[str, str]],
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Arrays:
     """Measures of one seed: `<panel>.<head>.<inputs>` -> (measures, tasks)."""
     samples = data[unit(seed)]
     networks = {**represent[unit(seed)], **samples}
     target = truth(samples, "evaluation").astype(np.float64)
     teachers, students = weak[unit(seed)], strong[unit(seed)]
     measured = {}
-    for name, panel in PANELS.items():
+    for name, panel in panels.items():
         teacher, represented, epsilon = _setting(panel, networks, teachers, samples, target)
-        for head in settings.strong.heads:
-            for inputs in settings.labels.inputs:
-                fitted = [students[f"{name}.{head}.{inputs}.{role}"] for role in ("student", "ceiling")]
-                student, ceiling = (fitting.predict(represented, heads) for heads in fitted)
-                measured[f"{name}.{head}.{inputs}"] = np.stack(_measures(target, teacher, student, ceiling, epsilon))
+        for head, inputs in kinds:
+            fitted = [students[f"{name}.{head}.{inputs}.{role}"] for role in ("student", "ceiling")]
+            student, ceiling = (fitting.predict(represented, heads) for heads in fitted)
+            measured[f"{name}.{head}.{inputs}"] = np.stack(_measures(target, teacher, student, ceiling, epsilon))
     return measured
 
 
@@ -55,27 +85,47 @@ def class_minimum(represented: np.ndarray, target: np.ndarray) -> np.ndarray:
     return misfit.error(target, np.stack(best))
 
 
-def _setting(panel: Panel, networks: Arrays, teachers: Arrays, samples: Arrays,
-             target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _setting(
+    panel: Panel, networks: Arrays, teachers: Arrays, samples: Arrays, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inputs = samples["evaluation_inputs"]
     teacher = fitting.predict(fitting.features(unpack(panel.weak, networks), inputs), teachers[panel.weak])
     represented = fitting.features(unpack(panel.strong, networks), inputs)
     return teacher, represented, class_minimum(represented, target)
 
 
-def _measures(target: np.ndarray, teacher: np.ndarray, student: np.ndarray, ceiling: np.ndarray,
-              epsilon: np.ndarray) -> list[np.ndarray]:
+def _measures(
+    target: np.ndarray, teacher: np.ndarray, student: np.ndarray, ceiling: np.ndarray, epsilon: np.ndarray
+) -> list[np.ndarray]:
     disagreement, cross = misfit.misfit(teacher, student), misfit.cross_term(target, teacher, student)
     reachable = epsilon <= NOTHING_UNREACHABLE * target.var(axis=-1)
     rho = misfit.rho(cross, np.where(reachable, 0, epsilon), disagreement)
-    return [misfit.error(target, teacher), misfit.error(target, student), misfit.error(target, ceiling), disagreement,
-            misfit.gain(target, teacher, student), cross, epsilon, rho, bounds.gain_lower_bound(disagreement, epsilon)]
+    return [
+        misfit.error(target, teacher),
+        misfit.error(target, student),
+        misfit.error(target, ceiling),
+        disagreement,
+        misfit.gain(target, teacher, student),
+        cross,
+        epsilon,
+        rho,
+        bounds.gain_lower_bound(disagreement, epsilon),
+    ]
 
 
-def _table(seed: int, name: str, values: np.ndarray, settings: Settings) -> pd.DataFrame:
+def _table(seed: int, name: str, values: np.ndarray, panels: Mapping[str, Panel], data: Data) -> pd.DataFrame:
     panel, head, inputs = name.split(".")
     cells = pd.DataFrame(dict(zip(MEASURES, values, strict=True)))
-    cells = cells.assign(experiment="synthetic", panel=panel, dataset="", split="", weak=PANELS[panel].weak,
-                         strong=PANELS[panel].strong, head=head, inputs=inputs, task=range(len(cells)), seed=seed,
-                         n_train=settings.data.samples, n_eval=settings.data.evaluation_samples)
-    return cells[list(COLUMNS)]
+    return cells.assign(
+        panel=panel,
+        dataset="",
+        split="",
+        weak=panels[panel].weak,
+        strong=panels[panel].strong,
+        head=head,
+        inputs=inputs,
+        task=range(len(cells)),
+        seed=seed,
+        n_train=data.samples,
+        n_eval=data.evaluation_samples,
+    )

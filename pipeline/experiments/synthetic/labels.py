@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import SAMPLES, unit, unpack
 from pipeline.experiments.synthetic.common.settings import Settings
-from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -21,11 +21,19 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     return pool.map(label, {unit(seed): (seed, *arguments) for seed in settings.data.seeds})
 
 
-def label(seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays],
-          inputs: tuple[str, ...]) -> Arrays:
+def label(
+    seed: int,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    inputs: tuple[str, ...],
+) -> Arrays:
     """Weak labels of one seed."""
     samples, networks, teachers = data[unit(seed)], represent[unit(seed)], weak[unit(seed)]
     return {
         f"{name}.{sample}": fitting.predict(
-            fitting.features(unpack(name, networks), samples[SAMPLES[sample]]), heads).astype(np.float32)
-        for name, heads in teachers.items() for sample in inputs}
+            fitting.features(unpack(name, networks), samples[SAMPLES[sample]]), heads
+        ).astype(np.float32)
+        for name, heads in teachers.items()
+        for sample in inputs
+    }

@@ -11,11 +11,13 @@ import numpy as np
 
 from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
+from pipeline.core.errors import InputError
+from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
 from pipeline.experiments.synthetic.common.settings import Perturbation, Represent, Settings
 from pipeline.models import mlp
-from pipeline.core.parallel import Pool
 
+CHECKPOINT_EPOCHS = 50
 ROLES = ("strong", "weak")  # the long one first, so that no core idles at the end
 
 
@@ -23,12 +25,18 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Representations of every seed."""
     data = upstream["data"]
     names = {(seed, role): f"{unit(seed)}-{role}" for role in ROLES for seed in settings.data.seeds}
-    trained = pool.map(pretrain, {
-        name: (seed, role, data, settings.represent, pool.checkpoint(name)) for (seed, role), name in names.items()})
+    trained = pool.map(
+        pretrain,
+        {name: (seed, role, data, settings.represent, pool.checkpoint(name)) for (seed, role), name in names.items()},
+    )
     return {
-        unit(seed): {**trained[names[seed, "weak"]], **trained[names[seed, "strong"]],
-                     **perturb(seed, unpack("truth", data[unit(seed)]), settings.perturbation)}
-        for seed in settings.data.seeds}
+        unit(seed): {
+            **trained[names[seed, "weak"]],
+            **trained[names[seed, "strong"]],
+            **perturb(seed, unpack("truth", data[unit(seed)]), settings.perturbation),
+        }
+        for seed in settings.data.seeds
+    }
 
 
 def pretrain(seed: int, role: str, data: Mapping[str, Arrays], settings: Represent, checkpoint: Path) -> Arrays:
@@ -38,8 +46,9 @@ def pretrain(seed: int, role: str, data: Mapping[str, Arrays], settings: Represe
     """
     tasks = data[unit(seed)]
     state = artifacts.read_item(checkpoint) if checkpoint.exists() else _start(seed, role, tasks, settings)
-    for first in range(len(state["losses"]), settings.epochs, settings.checkpoint_epochs):
-        state = _advance(state, seed, role, tasks, settings, first)
+    for first in range(len(state["losses"]), settings.epochs, CHECKPOINT_EPOCHS):
+        epochs = range(first, min(first + CHECKPOINT_EPOCHS, settings.epochs))
+        state = _advance(state, seed, role, tasks, settings, epochs)
         artifacts.write_arrays(checkpoint, state)
     return {**pack(f"{role}_pretrained", unpack("network", state)), f"{role}_losses": state["losses"]}
 
@@ -49,10 +58,14 @@ def perturb(seed: int, truth: mlp.Representation, settings: Perturbation) -> Arr
     noisy = {}
     for role, sigma in (("weak", settings.weak_sigma), ("strong", settings.strong_sigma)):
         stream = streams.generator(seed, f"synthetic/perturbation-{role}")
-        noise = {field: stream.normal(0, sigma, array.shape).astype(np.float32) for field, array in truth._asdict().items()}
+        noise = {
+            field: stream.normal(0, sigma, array.shape).astype(np.float32) for field, array in truth._asdict().items()
+        }
         if not settings.biases:
             noise["biases"][:] = 0
-        noisy.update(pack(f"{role}_perturbed", mlp.Representation(*(truth[i] + noise[f] for i, f in enumerate(truth._fields)))))
+        noisy.update(
+            pack(f"{role}_perturbed", mlp.Representation(*(truth[i] + noise[f] for i, f in enumerate(truth._fields))))
+        )
     return noisy
 
 
@@ -61,21 +74,47 @@ def _start(seed: int, role: str, tasks: Arrays, settings: Represent) -> Arrays:
     dimension, width = tasks["pretraining_inputs"].shape[-1], tasks["pretraining_heads"].shape[-1] - 1
     network = mlp.initialise(stream, dimension, width, getattr(settings, f"{role}_blocks"))
     zeros = mlp.Representation(*(np.zeros_like(array) for array in network))
-    return {**pack("network", network), **pack("first_moment", zeros), **pack("second_moment", zeros),
-            "step": np.zeros(1, np.int64), "losses": np.zeros(0, np.float32)}
+    return {
+        **pack("network", network),
+        **pack("first_moment", zeros),
+        **pack("second_moment", zeros),
+        "step": np.zeros(1, np.int64),
+        "losses": np.zeros(0, np.float32),
+    }
 
 
-def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Represent, first: int) -> Arrays:
-    epochs = min(settings.checkpoint_epochs, settings.epochs - first)
-    count, samples = tasks["pretraining_truth"].shape
-    stream = streams.generator(seed, f"synthetic/{role}-orders-{first}")
-    orders = np.stack([streams.orders(stream, epochs, samples) for _ in range(count)], axis=1)
+def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Represent, epochs: range) -> Arrays:
+    # A stream for each epoch, so that the chunks in which the work is done leave no trace.
+    orders = np.stack(
+        [
+            streams.orders(
+                streams.generator(seed, f"synthetic/{role}-order-{epoch}"), *tasks["pretraining_truth"].shape
+            )
+            for epoch in epochs
+        ]
+    )
     moments = (unpack("first_moment", state), unpack("second_moment", state))
     network, moments, step, losses = mlp.pretrain(
-        unpack("network", state), moments, int(state["step"][0]), tasks["pretraining_heads"], tasks["pretraining_inputs"],
-        tasks["pretraining_truth"], orders, schedule=settings.schedule, learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay, batch_size=settings.batch_size)
+        unpack("network", state),
+        moments,
+        int(state["step"][0]),
+        tasks["pretraining_heads"],
+        tasks["pretraining_inputs"],
+        tasks["pretraining_truth"],
+        orders,
+        schedule=settings.schedule,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        batch_size=settings.batch_size,
+    )
     if not np.isfinite(losses).all():
-        raise FloatingPointError(f"{unit(seed)} {role}: pretraining diverged")
-    return {**pack("network", network), **pack("first_moment", moments[0]), **pack("second_moment", moments[1]),
-            "step": np.array([step], np.int64), "losses": np.concatenate([state["losses"], losses.astype(np.float32)])}
+        raise InputError(
+            f"synthetic seed {seed}: {role} pretraining diverged; lower synthetic.represent.learning_rate in params.yaml"
+        )
+    return {
+        **pack("network", network),
+        **pack("first_moment", moments[0]),
+        **pack("second_moment", moments[1]),
+        "step": np.array([step], np.int64),
+        "losses": np.concatenate([state["losses"], losses.astype(np.float32)]),
+    }

@@ -9,22 +9,29 @@ from typing import Any
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
+from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
 from pipeline.experiments.synthetic.common.settings import Settings
-from pipeline.core.parallel import Pool
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every seed."""
     names = sorted({panel.weak for panel in PANELS.values()})
-    units = {f"{unit(seed)}-{name}": (seed, name, upstream["data"], upstream["represent"], settings.weak)
-             for seed in settings.data.seeds for name in names}
+    units = {
+        f"{unit(seed)}-{name}": (seed, name, upstream["data"], upstream["represent"], settings.weak)
+        for seed in settings.data.seeds
+        for name in names
+    }
     fitted = pool.map(fit_teachers, units)
-    return {unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names} for seed in settings.data.seeds}
+    return {
+        unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names} for seed in settings.data.seeds
+    }
 
 
-def fit_teachers(seed: int, name: str, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], settings: AdamW) -> Arrays:
+def fit_teachers(
+    seed: int, name: str, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], settings: AdamW
+) -> Arrays:
     """Teachers of one seed on one weak representation, a task each."""
     samples = data[unit(seed)]
     represented = fitting.features(unpack(name, represent[unit(seed)]), samples["inputs"])

@@ -20,17 +20,27 @@ def fit_adamw(name: str, seed: int, represented: np.ndarray, labels: np.ndarray,
     initial = mlp.initialise_heads(streams.generator(seed, f"synthetic/{name}-initial"), tasks, width)
     orders = streams.orders(streams.generator(seed, f"synthetic/{name}-orders"), settings.epochs, samples)
     try:
-        return heads.fit_adamw(represented, labels, initial, orders, learning_rate=settings.learning_rate,
-                               weight_decay=settings.weight_decay, batch_size=settings.batch_size)
+        return heads.fit_adamw(
+            represented,
+            labels,
+            initial,
+            orders,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            batch_size=settings.batch_size,
+        )
     except FloatingPointError as error:
         raise InputError(f"synthetic seed {seed}, {name}: {error}; lower learning_rate in params.yaml") from None
 
 
 def fit_exact(represented: np.ndarray, labels: np.ndarray, settings: Exact) -> np.ndarray:
     """Empirical minimisers in float64, shape (tasks, width + 1)."""
-    return np.stack([
-        heads.fit_exact(x, y, min_active=settings.minimum_active, rcond=settings.relative_condition)
-        for x, y in zip(represented, labels, strict=True)])
+    return np.stack(
+        [
+            heads.fit_exact(x, y, min_active=settings.minimum_active, rcond=settings.relative_condition)
+            for x, y in zip(represented, labels, strict=True)
+        ]
+    )
 
 
 def predict(represented: np.ndarray, fitted: np.ndarray) -> np.ndarray:

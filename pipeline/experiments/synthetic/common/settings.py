@@ -8,6 +8,7 @@ from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Pos
 
 Inputs = Literal["fresh", "reused"]
 Head = Literal["adamw", "exact"]
+Schedule = Literal["sequential", "joint"]
 
 
 class Data(Block):
@@ -30,8 +31,7 @@ class Represent(AdamW):
 
     weak_blocks: Count
     strong_blocks: Count
-    schedule: Literal["sequential", "joint"]
-    checkpoint_epochs: Count
+    schedule: Schedule
 
 
 class Perturbation(Block):

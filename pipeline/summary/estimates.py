@@ -1,0 +1,65 @@
+"""Estimates as figures and claims state them: a value, the ends of its interval, and the units it rests on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core import streams
+from pipeline.core.config import Intervals
+from pipeline.theory import intervals
+from pipeline.theory.intervals import Estimate
+
+DIGITS = 6
+
+
+def over_units(statistic: str, values: Sequence[float], confidence: float) -> Estimate:
+    """Mean of a named statistic over seeds or splits; correlations on Fisher's scale, shares kept within [0, 1]."""
+    if "correlation" in statistic:
+        return intervals.correlation_over_units(values, confidence)
+    estimate = intervals.over_units(values, confidence)
+    if statistic.startswith("share"):
+        return estimate._replace(low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
+    return estimate
+
+
+def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
+    """Bootstrap over the tasks of one seed; ``name`` picks the random stream, so that no interval moves another."""
+    stream = streams.generator(settings.seed, f"intervals/{name}/{statistic}")
+    return intervals.bootstrap(
+        _OF_GAIN_AND_MISFIT[statistic],
+        (cells["gain"], cells["misfit"]),
+        settings.confidence,
+        settings.resamples,
+        stream,
+    )
+
+
+def plain(value: Any) -> Any:
+    """JSON-able copy with six significant digits; what is not finite (the ends of an interval over one unit) is null."""
+    if isinstance(value, Estimate):
+        return plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray, pd.Series)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+def _correlation(gain: np.ndarray, misfit: np.ndarray) -> float:
+    gain, misfit = gain - gain.mean(), misfit - misfit.mean()
+    scale = math.sqrt((gain @ gain) * (misfit @ misfit))
+    return float(gain @ misfit / scale) if scale > 0 else 0.0
+
+
+def _ratio(gain: np.ndarray, misfit: np.ndarray) -> float:
+    return float(gain.mean() / misfit.mean())
+
+
+_OF_GAIN_AND_MISFIT = {"correlation": _correlation, "gain_over_misfit": _ratio}

@@ -1,0 +1,80 @@
+"""Figure 2 a-c of Charikar et al.: misfit against gain over the tasks of each seed, for every head and choice of inputs."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.config import Intervals
+from pipeline.summary.estimates import over_tasks, over_units, plain
+from pipeline.summary.statistics import STATISTICS
+
+# The authors' protocol first: it is the figure; the others stand beside it.
+PROTOCOLS = (("adamw", "reused"), ("adamw", "fresh"), ("exact", "reused"), ("exact", "fresh"))
+DRAWN = ("correlation", "gain_over_misfit")
+LISTED = (
+    "mean_gain",
+    "mean_misfit",
+    "share_misfit_above_gain",
+    "median_gap",
+    "epsilon_over_weak_error",
+    "pooled_rho",
+    "share_above_bound",
+)
+
+
+def panel(cells: pd.DataFrame, name: str, settings: Intervals) -> dict[str, Any]:
+    """Numbers of one panel: points, per-seed statistics with intervals over tasks, and their mean over seeds."""
+    chosen = cells[cells["panel"] == name]
+    groups = [
+        _protocol(chosen[(chosen["head"] == head) & (chosen["inputs"] == inputs)], name, head, inputs, settings)
+        for head, inputs in PROTOCOLS
+        if ((chosen["head"] == head) & (chosen["inputs"] == inputs)).any()
+    ]
+    limits = axis_limits(chosen)
+    for group in groups:
+        group["outside"] = sum(_outside(seed, limits) for seed in group["seeds"])
+    return plain({"panel": name, "confidence": settings.confidence, "limits": limits, "protocols": groups})
+
+
+def axis_limits(cells: pd.DataFrame) -> tuple[float, float]:
+    """Range of both axes: all points, unless some lie further than the central 96 % is wide (rarely active units do that)."""
+    values = np.concatenate([cells["gain"], cells["misfit"]])
+    low, high = np.quantile(values, [0.02, 0.98])
+    span = high - low
+    low, high = max(values.min(), low - span), min(values.max(), high + span)
+    margin = 0.04 * (high - low)
+    return float(min(low, 0.0) - margin), float(high + margin)
+
+
+def _protocol(cells: pd.DataFrame, name: str, head: str, inputs: str, settings: Intervals) -> dict[str, Any]:
+    seeds = [
+        _seed(member, f"{name}.{head}.{inputs}.{seed}", int(seed), settings) for seed, member in cells.groupby("seed")
+    ]
+    over_seeds = {
+        statistic: over_units(statistic, [_value(seed[statistic]) for seed in seeds], settings.confidence)
+        for statistic in (*DRAWN, *LISTED)
+        if all(np.isfinite(_value(seed[statistic])) for seed in seeds)
+    }
+    return {"head": head, "inputs": inputs, "seeds": seeds, "over_seeds": over_seeds}
+
+
+def _seed(cells: pd.DataFrame, name: str, seed: int, settings: Intervals) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "tasks": len(cells),
+        **{statistic: over_tasks(statistic, cells, name, settings) for statistic in DRAWN},
+        **{statistic: STATISTICS[statistic](cells) for statistic in LISTED},
+        "gain": cells["gain"].to_list(),
+        "misfit": cells["misfit"].to_list(),
+    }
+
+
+def _value(statistic: Any) -> float:
+    return float(getattr(statistic, "value", statistic))
+
+
+def _outside(seed: dict[str, Any], limits: tuple[float, float]) -> int:
+    gain, misfit = np.asarray(seed["gain"]), np.asarray(seed["misfit"])
+    low, high = limits
+    return int(((gain < low) | (gain > high) | (misfit < low) | (misfit > high)).sum())
