@@ -1,4 +1,6 @@
-"""Fit students on weak labels, ceilings on true ones.  artifacts/{data,represent,labels} -> artifacts/strong/<experiment>
+"""Fit students on weak labels, ceilings on true ones.
+
+artifacts/{data,represent,labels} -> artifacts/strong/<experiment>
 
 python -m pipeline.strong synthetic
 """

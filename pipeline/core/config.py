@@ -1,4 +1,4 @@
-"""params.yaml -> frozen, validated settings.  Every mistake is one line that names the key, its value and the remedy."""
+"""params.yaml -> frozen, validated settings.  A mistake is one line: key, value, remedy."""
 
 import importlib
 import json

@@ -36,7 +36,7 @@ class Pool:
     partial: Path
 
     def map(self, function: Callable[..., Arrays], units: Mapping[str, tuple[Any, ...]]) -> dict[str, Arrays]:
-        """Results of ``function(*arguments)`` by unit name, in the order of ``units``; order and workers leave no trace."""
+        """Results of ``function(*arguments)`` by unit name, in the order of ``units``, whatever the workers."""
         todo = {name: arguments for name, arguments in units.items() if not self._path(name).exists()}
         jobs = (delayed(_one)(function, arguments, self._path(name)) for name, arguments in todo.items())
         for _ in self._progress(jobs, done=len(units) - len(todo), total=len(units)):

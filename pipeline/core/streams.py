@@ -1,4 +1,4 @@
-"""Named random streams: every draw in the repository comes from (seed, name), so no draw moves when another is added."""
+"""Named random streams: every draw comes from (seed, name), so none moves when another is added."""
 
 import hashlib
 

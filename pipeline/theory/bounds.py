@@ -7,7 +7,7 @@ Array = NDArray[np.float64]
 
 
 def gain_lower_bound(misfit: ArrayLike, epsilon: ArrayLike) -> Array:
-    """gain >= misfit - 2 sqrt(epsilon * misfit): A's Theorem 2 at the population optimum, O(sqrt(epsilon)) made explicit.
+    """gain >= misfit - 2 sqrt(epsilon * misfit): A's Theorem 2 at the population optimum, constant explicit.
 
     Holds for the projection of the teacher on a convex class; epsilon is the error of the class's best member.
     Both arguments in squared label units, any common shape.  Raises ValueError on a negative value.

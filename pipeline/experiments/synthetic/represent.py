@@ -94,23 +94,21 @@ def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Repre
         ]
     )
     moments = (unpack("first_moment", state), unpack("second_moment", state))
-    network, moments, step, losses = mlp.pretrain(
-        unpack("network", state),
-        moments,
-        int(state["step"][0]),
-        tasks["pretraining_heads"],
-        tasks["pretraining_inputs"],
-        tasks["pretraining_truth"],
-        orders,
-        schedule=settings.schedule,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        batch_size=settings.batch_size,
-    )
-    if not np.isfinite(losses).all():
-        raise InputError(
-            f"synthetic seed {seed}: {role} pretraining diverged; lower synthetic.represent.learning_rate in params.yaml"
+    try:
+        network, moments, step, losses = mlp.pretrain(
+            unpack("network", state),
+            moments,
+            int(state["step"][0]),
+            *(tasks[f"pretraining_{part}"] for part in ("heads", "inputs", "truth")),
+            orders,
+            schedule=settings.schedule,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            batch_size=settings.batch_size,
         )
+    except FloatingPointError as error:
+        remedy = "lower synthetic.represent.learning_rate in params.yaml"
+        raise InputError(f"synthetic seed {seed}, {role} representation: {error}; {remedy}") from None
     return {
         **pack("network", network),
         **pack("first_moment", moments[0]),

@@ -1,4 +1,4 @@
-"""Fit students on weak labels, and ceilings on the true labels of the same inputs, over the frozen strong representation.
+"""Fit students on weak labels, and ceilings on true labels of the same inputs, over the strong representation.
 
 One item per seed: `<panel>.<head>.<inputs>.{student,ceiling}` -> heads (tasks, width + 1).
 """

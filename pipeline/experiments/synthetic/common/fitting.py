@@ -1,4 +1,4 @@
-"""Fit linear heads on a frozen representation, 100 tasks at once: the same two ways for teacher, student and ceiling."""
+"""Fit linear heads on a frozen representation, all tasks at once; teachers, students and ceilings alike."""
 
 import numpy as np
 

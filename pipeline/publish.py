@@ -1,0 +1,65 @@
+"""Copy a study's cells into git with a manifest of how they came about.  results/<study> -> published/<study>
+
+python -m pipeline.publish realizability
+"""
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline import cells
+from pipeline.core import artifacts, config
+from pipeline.core.errors import InputError, command_line
+
+PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit")
+
+
+def main() -> None:
+    """Publish the study named on the command line."""
+    if len(sys.argv) != 2:
+        raise InputError("usage: python -m pipeline.publish <study>")
+    publish(sys.argv[1])
+
+
+def publish(study: str) -> Path:
+    """Copy cells and metrics, and write the manifest; returns the folder."""
+    source, target = artifacts.RESULTS / study, artifacts.PUBLISHED / study
+    cells.read(source / "cells.csv")
+    for name in ("cells.csv", "metrics.json"):
+        artifacts.write_bytes(target / name, (source / name).read_bytes())
+    artifacts.write_json(target / "manifest.json", manifest(study))
+    return target
+
+
+def manifest(study: str) -> dict[str, Any]:
+    """Code revision, settings, data hash, device, versions and wall time of a study's run."""
+    runtimes = sorted(artifacts.RUNTIME.glob(f"*-{study}.json"))
+    return {
+        "study": study,
+        "revision": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "pipeline")),
+        "params": config.load(study).model_dump(mode="json"),
+        "data_sha256": artifacts.sha256(artifacts.folder("data", study)),
+        "device": f"{platform.machine()} CPU",
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "seconds": {path.stem.removesuffix(f"-{study}"): json.loads(path.read_text())["seconds"] for path in runtimes},
+    }
+
+
+def stale(study: str) -> bool:
+    """Whether a published snapshot was made with other settings than params.yaml holds now."""
+    recorded = artifacts.read_item(artifacts.PUBLISHED / study / "manifest.json")["params"]
+    return recorded != config.load(study).model_dump(mode="json")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    command_line(main)

@@ -1,0 +1,55 @@
+"""Tiny settings and a scratch repository for every test that runs stages."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+# Workers are new processes: they find the package as this one does.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+
+
+def tiny_params() -> dict[str, Any]:
+    """params.yaml of the repository with sizes that run in seconds."""
+    params = YAML().load(ROOT / "params.yaml")
+    for name in ("synthetic", "realizability"):
+        block = params[name]
+        block["data"].update(
+            seeds=[0, 1], tasks=4, samples=96, evaluation_samples=128, pretraining_samples=64, pretraining_tasks=2
+        )
+        block["weak"]["epochs"] = block["strong"]["adamw"]["epochs"] = 20
+        block["strong"]["exact"]["minimum_active"] = 4
+    params["synthetic"]["represent"]["epochs"] = 120
+    params["realizability"]["represent"].update(weak_epochs=3, strong_epochs=[2, 4])
+    return params
+
+
+@pytest.fixture
+def write_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Work in an empty folder whose params.yaml holds the tiny settings, with dotted keys changed at will."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(**changes: Any) -> None:
+        params = tiny_params()
+        for dotted, value in changes.items():
+            *path, last = dotted.split("__")
+            block = params
+            for part in path:
+                block = block[part]
+            block[last] = value
+        YAML().dump(params, tmp_path / "params.yaml")
+
+    write()
+    return write
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    """Random numbers of a test, the same at every run."""
+    return np.random.default_rng(0)

@@ -1,0 +1,60 @@
+"""Every mistake in params.yaml is one line that names the key, the value and the remedy."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from pipeline.core import config
+from pipeline.core.errors import InputError
+
+
+@pytest.mark.parametrize("experiment", ["synthetic", "realizability"])
+def test_the_committed_params_are_valid(experiment: str) -> None:
+    assert config.load(experiment, ROOT / "params.yaml").data.seeds
+
+
+MISTAKES = {
+    "negative sigma": ({"synthetic__perturbation__weak_sigma": -1.0}, "synthetic.perturbation.weak_sigma is -1.0"),
+    "zero tasks": ({"synthetic__data__tasks": 0}, "synthetic.data.tasks is 0"),
+    "no seed": ({"synthetic__data__seeds": []}, "synthetic.data.seeds is []"),
+    "number as text": ({"synthetic__weak__learning_rate": "1e-3"}, "synthetic.weak.learning_rate is '1e-3'"),
+    "unknown key": ({"synthetic__weak__learning_rat": 1.0}, "synthetic.weak.learning_rat is not a known key"),
+    "unknown head": ({"synthetic__strong__heads": ["adam"]}, "synthetic.strong.heads[0] is 'adam'"),
+    "unknown schedule": ({"synthetic__represent__schedule": "mixed"}, "synthetic.represent.schedule is 'mixed'"),
+    "fraction for a count": ({"synthetic__data__tasks": 2.5}, "synthetic.data.tasks is 2.5"),
+    "infinite rate": ({"synthetic__weak__learning_rate": float("inf")}, "synthetic.weak.learning_rate"),
+    "unknown block": ({"synthetical": {}}, "synthetical is not a known key"),
+    "unnamed experiment": ({"experiments": ["synthetic", "nothing"]}, "no block 'nothing:'"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_names_its_key(name: str, write_params) -> None:
+    changes, expected = MISTAKES[name]
+    write_params(**changes)
+    with pytest.raises(InputError) as caught:
+        config.load("synthetic")
+    assert expected in str(caught.value)
+    assert "params.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named(write_params) -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text("\n".join(line for line in text.split("\n") if "weak_sigma" not in line))
+    with pytest.raises(InputError, match=r"synthetic\.perturbation\.weak_sigma is missing"):
+        config.load("synthetic")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("a: [", "not valid YAML"), ("- 1", "no mapping"), (None, "is missing")])
+def test_a_broken_file_is_named(text: str | None, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=expected):
+        config.load("synthetic", path)
+
+
+def test_an_unknown_experiment_lists_the_known(write_params) -> None:
+    with pytest.raises(InputError, match="known: synthetic"):
+        config.load("nothing")

@@ -1,0 +1,137 @@
+"""The synthetic experiment at tiny size: every row obeys the mathematics, every run gives the same bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import cells
+from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core.errors import InputError
+from pipeline.experiments.synthetic import data, evaluate, represent
+from pipeline.experiments.synthetic.common.panels import PANELS, unpack
+
+VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
+
+
+def run(experiment: str = "synthetic") -> bytes:
+    """All verbs; the bytes of all that they leave in the folder of the experiment."""
+    for verb in VERBS:
+        stage.run(verb, experiment)
+    kept = [path for verb in VERBS[:-1] for path in sorted(artifacts.folder(verb, experiment).iterdir())]
+    return b"".join(path.read_bytes() for path in [*kept, *sorted((artifacts.RESULTS / experiment).iterdir())])
+
+
+@pytest.fixture
+def table(write_params: Callable[..., None]):
+    run()
+    return cells.read(Path("results/synthetic/cells.csv"))
+
+
+def test_cells_obey_the_contract(table) -> None:
+    assert tuple(table.columns) == cells.COLUMNS
+    assert len(table) == 2 * 3 * 2 * 2 * 4 and set(table["panel"]) == set(PANELS)
+    np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-8)
+    np.testing.assert_allclose(table["gain"], table["weak_error"] - table["student_error"], atol=1e-8)
+    assert (table["epsilon"] <= table["ceiling_error"] + 1e-9).all()
+    assert (table["epsilon"] <= table["student_error"] + 1e-9).all()
+    realizable = table[table["panel"] == "realizable"]
+    assert (realizable["epsilon"] < 1e-9).all() and realizable["rho"].isna().all()
+    other = table[table["panel"] != "realizable"]
+    np.testing.assert_allclose(other["rho"] * np.sqrt(other["epsilon"] * other["misfit"]), other["cross_term"], rtol=1e-6)
+
+
+def test_the_exact_ceiling_reaches_the_truth_where_it_can(table) -> None:
+    exact = table.query("panel == 'realizable' and head == 'exact'")
+    assert (exact["ceiling_error"] < 1e-3 * exact["weak_error"]).mean() > 0.5
+
+
+def test_same_bytes_twice_and_with_two_workers(write_params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    once = run()
+    monkeypatch.setenv("W2S_WORKERS", "2")
+    assert once == run()
+
+
+def test_samples_are_distinct(write_params) -> None:
+    drawn = data.draw(0, config.load("synthetic").data)
+    names = ("pretraining_inputs", "inputs", "fresh_inputs", "evaluation_inputs")
+    rows = np.concatenate([drawn[name].reshape(-1, 8) for name in names])
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+def test_the_truth_is_the_network_under_its_head(write_params) -> None:
+    drawn = data.draw(0, config.load("synthetic").data)
+    x = drawn["inputs"][1].astype(np.float64)
+    network = unpack("truth", drawn)
+    for weight, bias in zip((network.first, *network.hidden), network.biases, strict=True):
+        x = np.maximum(x @ weight.T.astype(np.float64) + bias, 0)
+    head = drawn["heads"][1]
+    np.testing.assert_allclose(drawn["truth"][1], x @ head[:-1] + head[-1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("biases", [True, False])
+def test_perturbation_has_the_stated_size(biases: bool, write_params) -> None:
+    settings = config.load("synthetic").perturbation.model_copy(update={"biases": biases, "weak_sigma": 0.5})
+    truth = unpack("truth", data.draw(0, config.load("synthetic").data))
+    noisy = represent.perturb(0, truth, settings)
+    noise = unpack("weak_perturbed", noisy).hidden - truth.hidden
+    assert 0.45 < noise.std() < 0.55
+    assert bool((unpack("strong_perturbed", noisy).biases != truth.biases).any()) == biases
+
+
+def test_pretraining_goes_on_where_it_was_stopped(write_params, tmp_path: Path) -> None:
+    settings = config.load("synthetic").represent
+    bundle = {"seed-0": data.draw(0, config.load("synthetic").data)}
+    whole = represent.pretrain(0, "strong", bundle, settings, tmp_path / "whole.safetensors")
+    part = tmp_path / "part.safetensors"
+    represent.pretrain(0, "strong", bundle, settings.model_copy(update={"epochs": 70}), part)
+    resumed = represent.pretrain(0, "strong", bundle, settings, part)
+    assert all(whole[name].tobytes() == resumed[name].tobytes() for name in whole)
+    assert len(whole["strong_losses"]) == settings.epochs and whole["strong_losses"][-1] < whole["strong_losses"][0]
+
+
+def test_divergence_names_the_cell(write_params, tmp_path: Path) -> None:
+    write_params(synthetic__represent__learning_rate=1e30)
+    stage.run("data", "synthetic")
+    with pytest.raises(InputError, match=r"seed 0, strong representation: .*learning_rate"):
+        stage.run("represent", "synthetic")
+
+
+def test_class_minimum_is_least_squares(generator: np.random.Generator) -> None:
+    features, target = generator.normal(size=(1, 50, 3)), generator.normal(size=(1, 50))
+    design = np.column_stack([features[0], np.ones(50)])
+    residual = np.linalg.lstsq(design, target[0], rcond=None)[1][0] / 50
+    np.testing.assert_allclose(evaluate.class_minimum(features, target), [residual])
+
+
+def test_the_study_ends_in_the_same_table(write_params) -> None:
+    run("realizability")
+    table = cells.read(Path("results/realizability/cells.csv"))
+    assert set(zip(table["schedule"], table["epochs"], strict=True)) == {
+        (schedule, epochs) for schedule in ("sequential", "joint") for epochs in (2, 4)
+    }
+    np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-8)
+
+
+def test_snapshots_of_the_study_equal_separate_runs(write_params, tmp_path: Path) -> None:
+    from pipeline.experiments.realizability.represent import pretrain_stepwise
+
+    settings = config.load("realizability")
+    bundle = {"seed-0": data.draw(0, settings.data)}
+    stepwise = pretrain_stepwise(0, "joint", bundle, settings.represent, tmp_path / "steps.safetensors")
+    alone = represent.pretrain(0, "strong", bundle, settings.represent.training("joint", 2), tmp_path / "one.safetensors")
+    assert stepwise["joint-2.first"].tobytes() == alone["strong_pretrained.first"].tobytes()
+
+
+def test_workers_of_a_pool_read_bundles_from_disk(write_params) -> None:
+    stage.run("data", "synthetic")
+    bundle = artifacts.Bundle(artifacts.folder("data", "synthetic"))
+    pool = parallel.Pool("read", Path("partial"))
+    found = pool.map(_heads, {"seed-1": (bundle,)})
+    np.testing.assert_array_equal(found["seed-1"]["heads"], bundle["seed-1"]["heads"])
+
+
+def _heads(bundle: artifacts.Bundle) -> artifacts.Arrays:
+    return {"heads": bundle["seed-1"]["heads"]}
