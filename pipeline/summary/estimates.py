@@ -38,7 +38,7 @@ def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Interva
 
 
 def plain(value: Any) -> Any:
-    """JSON-able copy with six significant digits; what is not finite (the ends of an interval over one unit) is null."""
+    """JSON-able copy with six significant digits; what is not finite (an interval over one unit) is null."""
     if isinstance(value, Estimate):
         return plain(value._asdict())
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Figure 2 a-c of Charikar et al.: misfit against gain over the tasks of each seed, for every head and choice of inputs."""
+"""Figure 2 a-c of Charikar et al.: misfit against gain over the tasks of each seed, for each head and choice of inputs."""
 
 from typing import Any
 
@@ -31,14 +31,18 @@ def panel(cells: pd.DataFrame, name: str, settings: Intervals) -> dict[str, Any]
         for head, inputs in PROTOCOLS
         if ((chosen["head"] == head) & (chosen["inputs"] == inputs)).any()
     ]
-    limits = axis_limits(chosen)
+    first = groups[0]
+    limits = axis_limits(chosen[(chosen["head"] == first["head"]) & (chosen["inputs"] == first["inputs"])])
     for group in groups:
         group["outside"] = sum(_outside(seed, limits) for seed in group["seeds"])
     return plain({"panel": name, "confidence": settings.confidence, "limits": limits, "protocols": groups})
 
 
 def axis_limits(cells: pd.DataFrame) -> tuple[float, float]:
-    """Range of both axes: all points, unless some lie further than the central 96 % is wide (rarely active units do that)."""
+    """Range of both axes: all points, unless one lies further out than the central 96 % is wide.
+
+    Exact heads can throw single tasks much further (rarely active units); those are counted, not drawn.
+    """
     values = np.concatenate([cells["gain"], cells["misfit"]])
     low, high = np.quantile(values, [0.02, 0.98])
     span = high - low
@@ -54,7 +58,7 @@ def _protocol(cells: pd.DataFrame, name: str, head: str, inputs: str, settings: 
     over_seeds = {
         statistic: over_units(statistic, [_value(seed[statistic]) for seed in seeds], settings.confidence)
         for statistic in (*DRAWN, *LISTED)
-        if all(np.isfinite(_value(seed[statistic])) for seed in seeds)
+        if all(seed[statistic] is not None for seed in seeds)
     }
     return {"head": head, "inputs": inputs, "seeds": seeds, "over_seeds": over_seeds}
 
@@ -64,10 +68,15 @@ def _seed(cells: pd.DataFrame, name: str, seed: int, settings: Intervals) -> dic
         "seed": seed,
         "tasks": len(cells),
         **{statistic: over_tasks(statistic, cells, name, settings) for statistic in DRAWN},
-        **{statistic: STATISTICS[statistic](cells) for statistic in LISTED},
+        **{statistic: _listed(statistic, cells) for statistic in LISTED},
         "gain": cells["gain"].to_list(),
         "misfit": cells["misfit"].to_list(),
     }
+
+
+def _listed(statistic: str, cells: pd.DataFrame) -> float | None:
+    # rho is empty in the cells where nothing is unreachable (realizable panel).
+    return None if statistic == "pooled_rho" and cells["rho"].isna().any() else STATISTICS[statistic](cells)
 
 
 def _value(statistic: Any) -> float:

@@ -1,0 +1,46 @@
+"""The figures of Charikar et al. 2024: which cells each one needs, which notebook draws it, what numbers it draws."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from pipeline.core.config import Intervals
+from pipeline.summary import panels
+from pipeline.summary.tables import Tables
+
+Numbers = dict[str, Any]
+
+
+class Figure(NamedTuple):
+    """One figure; ``experiment`` is the one whose cells it cannot do without."""
+
+    experiment: str
+    notebook: str
+    caption: str
+    numbers: Callable[[Tables, Intervals], Numbers]
+
+
+def _panel(name: str, tables: Tables, settings: Intervals) -> Numbers:
+    return panels.panel(tables["synthetic"], name, settings)
+
+
+FIGURES: dict[str, Figure] = {
+    "charikar_fig2a": Figure(
+        "synthetic",
+        "charikar_synthetic",
+        "Figure 2a, realizable: the strong representation is the true one.",
+        partial(_panel, "realizable"),
+    ),
+    "charikar_fig2b": Figure(
+        "synthetic",
+        "charikar_synthetic",
+        "Figure 2b, pretrained: weak and strong representations are both learned.",
+        partial(_panel, "pretrained"),
+    ),
+    "charikar_fig2c": Figure(
+        "synthetic",
+        "charikar_synthetic",
+        "Figure 2c, perturbed: both representations are noisy copies of the true one.",
+        partial(_panel, "perturbed"),
+    ),
+}

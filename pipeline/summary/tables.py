@@ -1,0 +1,18 @@
+"""The cells behind figures and claims: those of each experiment, and those of the studies that have been published."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from pipeline import cells
+from pipeline.core import artifacts
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def read(experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Cells of each experiment, which must be there, and those of each study as `published/<study>` where there are any."""
+    tables = {name: cells.read(artifacts.RESULTS / name / "cells.csv") for name in experiments}
+    for path in sorted(artifacts.PUBLISHED.glob("*/cells.csv")):
+        tables[str(path.parent)] = cells.read(path)
+    return tables
