@@ -12,8 +12,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.core import artifacts
-
 WIDTH = 7.0  # inches: two columns of a page; text is at least 8 points at this size
 INK, SOFT, FAINT = "#1a1a1a", "#6b6b6b", "#c8c8c8"
 # Seeds: Okabe and Ito's colours for the colour-blind.  Splits: one marker each.
@@ -24,6 +22,7 @@ ROLE_COLOURS = {"weak": "#A6611A", "student": "#01665E", "ceiling": INK}
 ROLE_MARKERS = {"weak": "s", "student": "o", "ceiling": "D"}
 HIGHLIGHT = "#C1272D"
 LADDER = "viridis_r"  # light to dark with the size of a weak model
+EPOCHS = "Greys"  # light to dark with the length of pretraining
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -94,14 +93,8 @@ def horizontal_interval(axes: Axes, y: float, estimate: dict[str, Any], **style:
     axes.plot(estimate["value"], y, linestyle="none", zorder=3, **{"markersize": 4.5, "markeredgewidth": 0, **style})
 
 
-def written(estimate: dict[str, Any], digits: int = 2) -> str:
-    """`0.84 [0.67, 0.92]`; the bracket is left out where there is no interval."""
-    value = f"{estimate['value']:.{digits}f}"
-    if estimate["low"] is None or estimate["high"] is None:
-        return value
-    return f"{value} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
-
-
-def default_folder() -> str:
-    """Where the figures lie, seen from notebooks/."""
-    return str(Path(__file__).parents[1] / artifacts.FIGURES)
+def vertical_interval(axes: Axes, x: float, estimate: dict[str, Any], **style: Any) -> None:
+    """The same along y."""
+    if estimate["low"] is not None and estimate["high"] is not None:
+        axes.plot([x, x], [estimate["low"], estimate["high"]], color=style["color"], linewidth=0.8, zorder=2)
+    axes.plot(x, estimate["value"], linestyle="none", zorder=3, **{"markersize": 4.5, "markeredgewidth": 0, **style})

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.config import Intervals
 from pipeline.summary import panels
+from pipeline.summary.realizability import realizability
 from pipeline.summary.tables import Tables
 
 Numbers = dict[str, Any]
@@ -42,5 +43,11 @@ FIGURES: dict[str, Figure] = {
         "charikar_synthetic",
         "Figure 2c, perturbed: both representations are noisy copies of the true one.",
         partial(_panel, "perturbed"),
+    ),
+    "charikar_realizability": Figure(
+        "synthetic",
+        "charikar_realizability",
+        "When gain equals misfit: gain / misfit over seeds, pretraining epochs and schedules.",
+        realizability,
     ),
 }

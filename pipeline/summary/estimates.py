@@ -16,13 +16,15 @@ DIGITS = 6
 
 
 def over_units(statistic: str, values: Sequence[float], confidence: float) -> Estimate:
-    """Mean of a named statistic over seeds or splits; correlations on Fisher's scale, shares kept within [0, 1]."""
-    if "correlation" in statistic:
+    """Mean of a named statistic over seeds or splits: a correlation on Fisher's scale, others by Student's t.
+
+    Rank correlations of a few points reach 1, where Fisher's scale has no value, so theirs is Student's t as well.
+    """
+    if statistic == "correlation":
         return intervals.correlation_over_units(values, confidence)
     estimate = intervals.over_units(values, confidence)
-    if statistic.startswith("share"):
-        return estimate._replace(low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
-    return estimate
+    least, most = _range(statistic)
+    return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 
 
 def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
@@ -50,6 +52,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value
+
+
+def _range(statistic: str) -> tuple[float, float]:
+    if statistic.startswith("share"):
+        return 0.0, 1.0
+    return (-1.0, 1.0) if statistic.endswith("rank_correlation") else (-math.inf, math.inf)
 
 
 def _correlation(gain: np.ndarray, misfit: np.ndarray) -> float:

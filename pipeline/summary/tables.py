@@ -11,7 +11,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def read(experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Cells of each experiment, which must be there, and those of each study as `published/<study>` where there are any."""
+    """Cells of each experiment, which must be there, and of each published study, as `published/<study>`."""
     tables = {name: cells.read(artifacts.RESULTS / name / "cells.csv") for name in experiments}
     for path in sorted(artifacts.PUBLISHED.glob("*/cells.csv")):
         tables[str(path.parent)] = cells.read(path)
