@@ -43,14 +43,9 @@ def measure_all(
     """Cells of every seed, panel, head and choice of inputs."""
     kinds = list(product(heads, inputs))
     measured = pool.map(measure, {unit(seed): (seed, panels, kinds, *bundles) for seed in data.seeds})
-    return pd.concat(
-        [
-            _table(seed, name, values, panels, data)
-            for seed in data.seeds
-            for name, values in measured[unit(seed)].items()
-        ],
-        ignore_index=True,
-    )
+    names = [f"{panel}.{head}.{source}" for panel, (head, source) in product(panels, kinds)]
+    tables = [_table(seed, name, measured[unit(seed)][name], panels, data) for seed in data.seeds for name in names]
+    return pd.concat(tables, ignore_index=True)
 
 
 def measure(

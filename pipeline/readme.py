@@ -1,0 +1,71 @@
+"""Write the block of README.md between its two marks from the results, so that no number in it is typed.
+
+python -m pipeline.readme
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipeline.core import artifacts
+from pipeline.core.errors import InputError, command_line
+
+BEGIN, END = "<!-- generated: python -m pipeline.readme -->", "<!-- end of generated -->"
+
+
+def main() -> None:
+    """Replace the block in README.md of the working folder."""
+    path = Path("README.md")
+    current(path)
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    text = pattern.sub(lambda _: block(Path()), path.read_text(encoding="utf-8"))
+    artifacts.write_bytes(path, text.encode())
+
+
+def current(path: Path) -> str:
+    """The block as it stands.  Raises InputError when a mark is missing."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise InputError(f"{path} has lost the marks of its generated block; restore it with `git checkout {path}`")
+    return BEGIN + text.split(BEGIN)[1].split(END)[0] + END
+
+
+def block(root: Path) -> str:
+    """The block that the results call for: panels, then claims."""
+    metrics = json.loads((root / "results/synthetic/metrics.json").read_text())
+    claims = json.loads((root / "results/claims.json").read_text())
+    return "\n".join([BEGIN, "", *_panels(metrics), "", *_claims(claims), "", END])
+
+
+def _panels(metrics: dict[str, Any]) -> list[str]:
+    rows = ["| panel (head adamw, inputs reused) | correlation of gain and misfit | gain / misfit |", "| --- | --- | --- |"]
+    for panel, heads in metrics.items():
+        summary = heads["adamw"]["reused"]
+        rows.append(f"| {panel} | {_interval(summary['correlation'])} | {_interval(summary['gain_over_misfit'])} |")
+    return rows
+
+
+def _claims(claims: list[dict[str, Any]]) -> list[str]:
+    counts = Counter(claim["verdict"] for claim in claims)
+    rows = [f"Claims: {', '.join(f'{count} {verdict}' for verdict, count in sorted(counts.items()))}.", ""]
+    rows += ["| claim | wording | measured | verdict |", "| --- | --- | --- | --- |"]
+    return rows + [f"| {c['statement']} | {c['wording']} | {_measured(c)} | {c['verdict']} |" for c in claims]
+
+
+def _interval(summary: dict[str, float | None]) -> str:
+    return f"{_number(summary['mean'])} [{_number(summary['low'])}, {_number(summary['high'])}]"
+
+
+def _measured(claim: dict[str, Any]) -> str:
+    low, high = claim["interval"] or (None, None)
+    return _interval({"mean": claim["measured"], "low": low, "high": high})
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    command_line(main)

@@ -1,0 +1,69 @@
+"""What a newcomer reads and installs agrees with what is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+CODE = [path for folder in ("pipeline", "benchmarks", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return dict(
+        (normal(name), version) for name, version in (line.split("==") for line in lines if line and line[0] != "#")
+    )
+
+
+def test_lock_pins_every_direct_dependency() -> None:
+    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {normal(name) for name in direct} <= set(locked())
+
+
+def test_environment_and_lock_agree() -> None:
+    environment = YAML(typ="safe").load(ROOT / "environment.yml")
+    pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
+    pinned = {normal(name): version for name, version in (line.split("==") for line in pip)}
+    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(pinned) == {normal(name) for name in direct}
+    assert {name: locked()[name] for name in pinned} == pinned
+
+
+def test_commands_of_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"make ([a-z]+)", text)) <= targets
+    modules = re.findall(r"python -m (pipeline\.[a-z]+)", text)
+    assert modules and all((ROOT / (name.replace(".", "/") + ".py")).exists() for name in modules)
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_and_no_remote_code(path: Path) -> None:
+    if path.name == Path(__file__).name:
+        return
+    text = path.read_text()
+    for word in ("import pickle", "pickle.load", "trust_remote_code=True", "allow_pickle=True", "shell=True", "eval("):
+        assert word not in text, word
+
+
+def test_notebooks_hold_no_output() -> None:
+    import json
+
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path.name
+
+
+def test_the_readme_block_is_what_the_results_say() -> None:
+    from pipeline.readme import block, current
+
+    assert current(ROOT / "README.md") == block(ROOT)
