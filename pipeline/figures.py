@@ -74,7 +74,7 @@ def execute(notebook: str, names: list[str], folder: Path) -> None:
             progress_bar=False,
             log_output=False,
             cwd=str(Path.cwd()),
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         raise InputError(f"{source}: {error.ename}: {error.evalue}; the executed copy {copy} shows where") from None

@@ -119,7 +119,11 @@ def deviations() -> Markup:
     if not DEVIATIONS.exists():
         return Markup("<p>No DEVIATIONS.md in this repository yet.</p>")
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return Markup(renderer.render(DEVIATIONS.read_text(encoding="utf-8")))
+    tokens = renderer.parse(DEVIATIONS.read_text(encoding="utf-8"))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):  # below the page's own two levels
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    return Markup(renderer.renderer.render(tokens, renderer.options, {}))
 
 
 def _experiment(stage_name: str) -> str:

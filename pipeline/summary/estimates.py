@@ -20,9 +20,11 @@ def over_units(statistic: str, values: Sequence[float], confidence: float) -> Es
 
     Rank correlations of a few points reach 1, where Fisher's scale has no value, so theirs is Student's t as well.
     """
+    estimate = intervals.over_units(values, confidence)
+    if estimate.n == 1:
+        return estimate
     if statistic == "correlation":
         return intervals.correlation_over_units(values, confidence)
-    estimate = intervals.over_units(values, confidence)
     least, most = _range(statistic)
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 

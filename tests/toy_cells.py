@@ -1,0 +1,72 @@
+"""Made-up cells for tests of figures, claims and report; they obey the identities and live in scratch folders only."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from pipeline.cells import COLUMNS
+from tests.conftest import ROOT
+
+PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
+
+
+def measures(generator: np.random.Generator, size: int, reach: float, rho: float) -> pd.DataFrame:
+    """Misfit and what follows from it: columns from weak_error to bound, ``size`` rows."""
+    misfit = generator.gamma(2, 0.075, size)
+    epsilon = reach * misfit
+    cross = rho * np.sqrt(epsilon * misfit) * generator.uniform(0.8, 1.2, size)
+    student = epsilon + generator.gamma(2, 0.01, size)
+    gain = misfit - 2 * cross
+    return pd.DataFrame({
+        "weak_error": student + gain, "student_error": student, "ceiling_error": 1.1 * epsilon + 0.001, "misfit": misfit,
+        "gain": gain, "cross_term": cross, "epsilon": epsilon, "rho": rho if reach else np.nan,
+        "bound": misfit - 2 * np.sqrt(epsilon * misfit)})
+
+
+def synthetic(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.DataFrame:
+    """Cells of the synthetic experiment; one exact-head task of panel b lies far out, as rarely active units make it."""
+    generator = np.random.default_rng(1)
+    tables = [
+        measures(generator, tasks, *PANELS[panel]).assign(panel=panel, head=head, inputs=inputs, seed=seed, task=range(tasks))
+        for seed in seeds for panel in PANELS for head in ("adamw", "exact") for inputs in ("reused", "fresh")]
+    cells = _complete(pd.concat(tables, ignore_index=True), "synthetic")
+    far = cells.query("panel == 'pretrained' and head == 'exact' and inputs == 'fresh'").index[0]
+    cells.loc[far, ["misfit", "cross_term", "student_error"]] += [50, 50, 50]
+    cells.loc[far, "gain"] -= 50
+    return cells
+
+
+def realizability(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.DataFrame:
+    """Cells of the study: the longer the pretraining, the less is out of reach; joint steps fall behind."""
+    generator = np.random.default_rng(2)
+    reach = {("sequential", 10): 0.8, ("sequential", 1000): 0.2, ("joint", 10): 0.9, ("joint", 1000): 0.6}
+    tables = [
+        measures(generator, tasks, share, share / 3).assign(
+            panel="pretrained", head="adamw", inputs="reused", seed=seed, task=range(tasks), schedule=schedule, epochs=epochs)
+        for seed in seeds for (schedule, epochs), share in reach.items()]
+    return _complete(pd.concat(tables, ignore_index=True), "realizability")
+
+
+def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
+    """A folder with the repository's params, claims and notebooks, and these cells (key: folder below the root)."""
+    params = YAML().load(ROOT / "params.yaml")
+    params["experiments"] = [name.split("/")[1] for name in tables if name.startswith("results/")]
+    for name in set(params) - {"experiments", "studies", "intervals", *params["experiments"], *params["studies"]}:
+        del params[name]
+    params["intervals"]["resamples"] = 100
+    YAML().dump(params, folder / "params.yaml")
+    (folder / "claims.yaml").write_bytes((ROOT / "claims.yaml").read_bytes())
+    (folder / "notebooks").mkdir()
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        (folder / "notebooks" / notebook.name).write_bytes(notebook.read_bytes())
+    for name, cells in tables.items():
+        (folder / name).mkdir(parents=True)
+        cells.to_csv(folder / name / "cells.csv", index=False)
+    return folder
+
+
+def _complete(cells: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    cells = cells.assign(experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000)
+    return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
