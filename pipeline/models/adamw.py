@@ -3,9 +3,19 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from pipeline.models.compiled import kernel
 from pipeline.models.lanes import LANES, load, splat, square_root, store
+
+Array = np.ndarray
+
+
+class State(NamedTuple):
+    """Parameters and their moments, of one shape."""
+
+    parameters: Array
+    first: Array
+    second: Array
 
 
 class AdamW(NamedTuple):
@@ -18,7 +28,7 @@ class AdamW(NamedTuple):
     eps: float
 
 
-@njit(cache=True)
+@kernel
 def powers(optimiser: AdamW, step: int) -> tuple[float, float]:
     """beta1 ** step and beta2 ** step as running products, so that going on gives the bytes of never having stopped."""
     first, second = 1.0, 1.0
@@ -27,22 +37,23 @@ def powers(optimiser: AdamW, step: int) -> tuple[float, float]:
     return first, second
 
 
-@njit(cache=True)
-def update(
-    parameters: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
-    optimiser: AdamW, powers: tuple[float, float],
-) -> tuple[float, float]:
-    """Decoupled decay, moments and bias-corrected step, in place; the size is a multiple of LANES. Returns new powers."""
+@kernel
+def update(state: State, gradient: Array, optimiser: AdamW, powers: tuple[float, float]) -> tuple[float, float]:
+    """Decoupled decay, moments and bias-corrected step, in place; sizes are multiples of LANES.
+
+    powers are the betas' before this step; returns those after it.
+    """
     power1, power2 = powers[0] * optimiser.beta1, powers[1] * optimiser.beta2
     decay = splat(1.0 - optimiser.learning_rate * optimiser.weight_decay)
     beta2, new1, new2 = splat(optimiser.beta2), splat(1.0 - optimiser.beta1), splat(1.0 - optimiser.beta2)
     rate = splat(optimiser.learning_rate / (1.0 - power1))
     scale, eps = splat(1.0 / np.sqrt(1.0 - power2)), splat(optimiser.eps)
-    for at in range(0, parameters.size, LANES):
-        slope, mean = load(gradient, at), load(first, at)
+    for at in range(0, gradient.size, LANES):
+        slope, mean = load(gradient, at), load(state.first, at)
         mean = mean + new1 * (slope - mean)
-        square = beta2 * load(second, at) + new2 * slope * slope
-        store(first, at, mean)
-        store(second, at, square)
-        store(parameters, at, decay * load(parameters, at) - rate * mean / (scale * square_root(square) + eps))
+        square = beta2 * load(state.second, at) + new2 * slope * slope
+        change = rate * mean / (scale * square_root(square) + eps)
+        store(state.first, at, mean)
+        store(state.second, at, square)
+        store(state.parameters, at, decay * load(state.parameters, at) - change)
     return power1, power2

@@ -6,10 +6,37 @@ Parameters stand in one array (see mlp._pack): for each block its weights (input
 Batches are padded with zero rows to whole Tiles; a padded row has no slope, so it adds exact zeros to the gradient.
 """
 
+from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.models import adamw
+from pipeline.models.adamw import AdamW, State
+from pipeline.models.compiled import kernel
+from pipeline.models.lanes import (
+    LANES,
+    ROWS,
+    Tile,
+    add_outer,
+    aligned,
+    fill,
+    gate,
+    load,
+    load_tile,
+    splat,
+    store,
+    store_tile,
+)
+
 Array = np.ndarray
+
+
+class Tasks(NamedTuple):
+    """T pretraining tasks on one representation."""
+
+    heads: Array  # (T, W + LANES), padded, the bias in column W
+    inputs: Array  # (T, N, d)
+    labels: Array  # (T, N)
 
 
 class Buffers(NamedTuple):
@@ -27,19 +54,26 @@ def buffers(parameters: Array, dimension: int, blocks: int, rows: int) -> Buffer
     """Zeroed buffers; rows is a multiple of ROWS."""
     width = parameters.shape[1]
     return Buffers(
-        aligned(rows, dimension), aligned(blocks, rows, width), aligned(rows, width), aligned(rows, width),
-        aligned(width, width), aligned(*parameters.shape))
+        aligned(rows, dimension),
+        aligned(blocks, rows, width),
+        aligned(rows, width),
+        aligned(rows, width),
+        aligned(width, width),
+        aligned(*parameters.shape),
+    )
 
 
-@njit(cache=True)
-def add_product(tile, left, start, across, along, right, first, stride, length):
+@kernel
+def add_product(
+    tile: Tile, left: Array, start: int, across: int, along: int, right: Array, first: int, stride: int, length: int
+) -> Tile:
     """tile[k] + sum over j of left[start + k * across + j * along] * right[first + j * stride :]."""
     for j in range(length):
         tile = add_outer(tile, left, start + j * along, across, load(right, first + j * stride))
     return tile
 
 
-@njit(cache=True)
+@kernel
 def block_forward(inputs: Array, parameters: Array, first: int, outputs: Array, rows: int) -> None:
     """outputs (R, W) = ReLU(inputs (R, D) @ weights + biases) for the block whose parameters begin in row `first`."""
     fan_in, width = inputs.shape[1], outputs.shape[1]
@@ -51,7 +85,7 @@ def block_forward(inputs: Array, parameters: Array, first: int, outputs: Array, 
             store_tile(outputs, at, width, gate(tile, tile))
 
 
-@njit(cache=True)
+@kernel
 def block_gradient(inputs: Array, slopes: Array, gradient: Array, first: int, rows: int) -> None:
     """Gradient of a block's weights, inputs.T @ slopes, and of its biases, the column sums of slopes."""
     fan_in, width = inputs.shape[1], slopes.shape[1]
@@ -65,7 +99,7 @@ def block_gradient(inputs: Array, slopes: Array, gradient: Array, first: int, ro
         store(gradient, (first + fan_in) * width + unit, total)
 
 
-@njit(cache=True)
+@kernel
 def block_backward(slopes: Array, weights: Array, outputs: Array, previous: Array, rows: int) -> None:
     """previous = slopes @ weights (outputs, inputs), zero where the block below put out zero."""
     width = slopes.shape[1]
@@ -76,7 +110,7 @@ def block_backward(slopes: Array, weights: Array, outputs: Array, previous: Arra
             store_tile(previous, at, width, gate(tile, load_tile(outputs, at, width)))
 
 
-@njit(cache=True)
+@kernel
 def forward(parameters: Array, room: Buffers, rows: int) -> None:
     """Outputs of every block for the first rows of room.inputs."""
     dimension, width = room.inputs.shape[1], parameters.shape[1]
@@ -86,7 +120,7 @@ def forward(parameters: Array, room: Buffers, rows: int) -> None:
         block_forward(room.outputs[block - 1], parameters, first, room.outputs[block], rows)
 
 
-@njit(cache=True)
+@kernel
 def backward(parameters: Array, room: Buffers, rows: int) -> None:
     """Gradient of the loss whose slopes by the last block's sums stand in room.slopes."""
     dimension, width = room.inputs.shape[1], parameters.shape[1]
@@ -102,7 +136,7 @@ def backward(parameters: Array, room: Buffers, rows: int) -> None:
     block_gradient(room.inputs, slopes, room.gradient, 0, rows)
 
 
-@njit(cache=True)
+@kernel
 def gather(inputs: Array, chosen: Array, room: Buffers, row: int) -> None:
     """The chosen samples to room.inputs from `row` on, then zeros up to a whole Tile."""
     for b in range(-(-chosen.size // ROWS) * ROWS):
@@ -110,9 +144,9 @@ def gather(inputs: Array, chosen: Array, room: Buffers, row: int) -> None:
             room.inputs[row + b, i] = inputs[chosen[b], i] if b < chosen.size else 0.0
 
 
-@njit(cache=True)
+@kernel
 def head_slopes(head: Array, labels: Array, chosen: Array, weight: float, room: Buffers, row: int) -> float:
-    """Squared errors of the chosen samples times weight, summed; their slopes by the last block's sums to room.slopes."""
+    """Weighted squared errors of the chosen samples, summed; their slopes by the last block's sums to room.slopes."""
     outputs = room.outputs[-1]
     width = outputs.shape[1]
     loss = 0.0
@@ -130,48 +164,70 @@ def head_slopes(head: Array, labels: Array, chosen: Array, weight: float, room: 
     return loss
 
 
-@njit(cache=True)
-def sequential(parameters, first, second, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses):
+@kernel
+def sequential(
+    state: State,
+    step: int,
+    optimiser: AdamW,
+    tasks: Tasks,
+    orders: Array,
+    batch_size: int,
+    room: Buffers,
+    losses: Array,
+) -> int:
     """One step per batch, task after task in each epoch, as in the authors' notebook. Returns the new step."""
-    epochs, tasks, samples = orders.shape
-    steps = tasks * -(-samples // batch_size)
+    epochs, count, samples = orders.shape
+    steps = count * -(-samples // batch_size)
     powers = adamw.powers(optimiser, step)
     for epoch in range(epochs):
-        for task in range(tasks):
+        for task in range(count):
             for start in range(0, samples, batch_size):
                 chosen = orders[epoch, task, start : start + batch_size]
                 rows = -(-chosen.size // ROWS) * ROWS
-                gather(inputs[task], chosen, room, 0)
-                forward(parameters, room, rows)
-                losses[epoch] += head_slopes(heads[task], labels[task], chosen, 1.0 / chosen.size, room, 0) / steps
-                backward(parameters, room, rows)
-                powers = adamw.update(parameters, room.gradient, first, second, optimiser, powers)
+                gather(tasks.inputs[task], chosen, room, 0)
+                forward(state.parameters, room, rows)
+                losses[epoch] += (
+                    head_slopes(tasks.heads[task], tasks.labels[task], chosen, 1.0 / chosen.size, room, 0) / steps
+                )
+                backward(state.parameters, room, rows)
+                powers = adamw.update(state, room.gradient, optimiser, powers)
     return step + epochs * steps
 
 
-@njit(cache=True)
-def joint(parameters, first, second, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses):
+@kernel
+def joint(
+    state: State,
+    step: int,
+    optimiser: AdamW,
+    tasks: Tasks,
+    orders: Array,
+    batch_size: int,
+    room: Buffers,
+    losses: Array,
+) -> int:
     """One step per batch index on the mean loss of all tasks' batches. Returns the new step."""
-    epochs, tasks, samples = orders.shape
+    epochs, count, samples = orders.shape
     steps = -(-samples // batch_size)
     powers = adamw.powers(optimiser, step)
     for epoch in range(epochs):
         for start in range(0, samples, batch_size):
             size = min(batch_size, samples - start)
             rows = -(-size // ROWS) * ROWS
-            for task in range(tasks):
-                gather(inputs[task], orders[epoch, task, start : start + size], room, task * rows)
-            forward(parameters, room, tasks * rows)
-            for task in range(tasks):
+            for task in range(count):
+                gather(tasks.inputs[task], orders[epoch, task, start : start + size], room, task * rows)
+            forward(state.parameters, room, count * rows)
+            for task in range(count):
                 chosen = orders[epoch, task, start : start + size]
-                losses[epoch] += head_slopes(
-                    heads[task], labels[task], chosen, 1.0 / (size * tasks), room, task * rows) / steps
-            backward(parameters, room, tasks * rows)
-            powers = adamw.update(parameters, room.gradient, first, second, optimiser, powers)
+                losses[epoch] += (
+                    head_slopes(tasks.heads[task], tasks.labels[task], chosen, 1.0 / (size * count), room, task * rows)
+                    / steps
+                )
+            backward(state.parameters, room, count * rows)
+            powers = adamw.update(state, room.gradient, optimiser, powers)
     return step + epochs * steps
 
 
-@njit(cache=True)
+@kernel
 def represent(parameters: Array, inputs: Array, room: Buffers, outputs: Array) -> None:
     """Outputs (n, h) of the last block for all inputs (n, d), a buffer at a time."""
     chosen = np.arange(len(inputs))

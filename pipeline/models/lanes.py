@@ -8,6 +8,8 @@ whether sixteen lanes take one register or four.
 A Tile is a tuple of ROWS Lanes: the accumulators that stay in registers during a matrix product.
 """
 
+# ruff: noqa: ANN001, ANN201, ANN202, RET503 (numba calls these functions with its own types and LLVM values)
+
 import operator
 
 import numpy as np
@@ -18,6 +20,8 @@ from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16
 ROWS = 8
+
+Tile = tuple  # in annotations
 
 _float = ir.FloatType()
 _vector = ir.VectorType(_float, LANES)
@@ -121,7 +125,8 @@ def square_root(typing, value):
     """The correctly rounded square root of every lane."""
 
     def build(context, builder, signature, arguments):
-        function = builder.module.declare_intrinsic("llvm.sqrt", [_vector])
+        name = f"llvm.sqrt.v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_vector, [_vector]), name)
         return builder.call(function, arguments)
 
     return lanes_type(value), build
@@ -214,3 +219,44 @@ for _operator, _instruction in (
     (operator.truediv, "fdiv"),
 ):
     _arithmetic(_operator, _instruction)
+
+
+def _feature(context, builder, array_type, array, place, unit):
+    """Feature `unit` of the sample that begins at `place`: of all lanes in (n, h), of each lane in (n, h, LANES)."""
+    if array_type.ndim == 2:
+        return _splat(builder, builder.load(_address(context, builder, array_type, array, builder.add(place, unit))))
+    own = builder.add(place, builder.mul(unit, unit.type(LANES)))
+    return _load(builder, _address(context, builder, array_type, array, own))
+
+
+def _samples(context, builder, features_type, features, places_type, places, unit):
+    for k in range(ROWS):
+        place = builder.load(_address(context, builder, places_type, places, unit.type(k)))
+        yield _feature(context, builder, features_type, features, place, unit)
+
+
+@intrinsic
+def add_features(typing, tile, features, places, unit, weight):
+    """Row k of the tile plus feature `unit` of the sample at places[k] times weight: one term of a prediction."""
+
+    def build(context, builder, signature, arguments):
+        tile, features, places, unit, weight = arguments
+        samples = _samples(context, builder, signature.args[1], features, signature.args[2], places, unit)
+        rows = zip(cgutils.unpack_tuple(builder, tile, ROWS), samples, strict=True)
+        return cgutils.pack_array(builder, [builder.fadd(row, builder.fmul(x, weight)) for row, x in rows])
+
+    return tile_type(tile, features, places, types.intp, weight), build
+
+
+@intrinsic
+def add_slopes(typing, total, features, places, unit, tile):
+    """total plus feature `unit` of each sample at places[k] times row k of the tile, in this order."""
+
+    def build(context, builder, signature, arguments):
+        total, features, places, unit, tile = arguments
+        samples = _samples(context, builder, signature.args[1], features, signature.args[2], places, unit)
+        for row, x in zip(cgutils.unpack_tuple(builder, tile, ROWS), samples, strict=True):
+            total = builder.fadd(total, builder.fmul(x, row))
+        return total
+
+    return lanes_type(total, features, places, types.intp, tile), build

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.models import kernels
-from pipeline.models.adamw import AdamW
+from pipeline.models.adamw import AdamW, State
 from pipeline.models.lanes import LANES, ROWS, aligned, padded
 
 Array = np.ndarray
@@ -27,7 +27,9 @@ def initialise(generator: np.random.Generator, input_dimension: int, width: int,
     """PyTorch's default for nn.Linear: weights and biases uniform within 1 / sqrt(inputs)."""
     first = _uniform(generator, (width, input_dimension), input_dimension)
     hidden = _uniform(generator, (blocks - 1, width, width), width)
-    biases = np.concatenate([_uniform(generator, (1, width), input_dimension), _uniform(generator, (blocks - 1, width), width)])
+    biases = np.concatenate(
+        [_uniform(generator, (1, width), input_dimension), _uniform(generator, (blocks - 1, width), width)]
+    )
     return Representation(first, hidden, biases)
 
 
@@ -55,30 +57,52 @@ def represent(network: Representation, inputs: Array) -> Array:
 
 
 def pretrain(
-    network: Representation, moments: Moments, step: int, heads: Array, inputs: Array, labels: Array, orders: Array, *,
-    schedule: str, learning_rate: float, weight_decay: float, batch_size: int,
-    betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+    network: Representation,
+    moments: Moments,
+    step: int,
+    heads: Array,
+    inputs: Array,
+    labels: Array,
+    orders: Array,
+    *,
+    schedule: str,
+    learning_rate: float,
+    weight_decay: float,
+    batch_size: int,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
 ) -> tuple[Representation, Moments, int, Array]:
     """Train the representation on T tasks whose heads (T, width + 1) are given and frozen; mean squared error.
 
     inputs (T, N, d), labels (T, N), orders (E, T, N): for each epoch a permutation of each task's samples.
     Returns network, moments, step and the mean batch loss of each epoch (E,); hand the first three back to go on.
     """
-    inputs, labels, heads, orders = _checked_tasks(network, heads, inputs, labels, orders, batch_size)
-    state = tuple(map(_pack, (network, *moments)))
-    rows = padded(batch_size, ROWS) * rows_of[schedule](len(heads))
-    room = kernels.buffers(state[0], _dimension(network), len(network.biases), rows)
+    if schedule not in schedules:
+        raise ValueError(f"schedule is {schedule!r}, expected {' or '.join(schedules)}")
+    tasks, orders = _checked_tasks(network, heads, inputs, labels, orders, batch_size)
+    state = State(*map(_pack, (network, *moments)))
+    train, batches = schedules[schedule]
+    rows = padded(batch_size, ROWS) * batches(len(heads))
+    room = kernels.buffers(state.parameters, _dimension(network), len(network.biases), rows)
     losses = np.zeros(len(orders))
-    optimiser = AdamW(learning_rate, weight_decay, *betas, eps)
-    step = schedules[schedule](*state, step, optimiser, heads, inputs, labels, orders, batch_size, room, losses)
+    step = train(state, step, AdamW(learning_rate, weight_decay, *betas, eps), tasks, orders, batch_size, room, losses)
     if not np.isfinite(losses).all() or not all(np.isfinite(packed).all() for packed in state):
         raise FloatingPointError(f"{schedule} pretraining diverged in epoch {_first_bad(losses)} of this call")
     trained, *new_moments = (_unpack(packed, network) for packed in state)
     return trained, tuple(new_moments), step, losses
 
 
-schedules: dict[str, Callable] = {"sequential": kernels.sequential, "joint": kernels.joint}
-rows_of: dict[str, Callable[[int], int]] = {"sequential": lambda tasks: 1, "joint": lambda tasks: tasks}
+class Schedule(NamedTuple):
+    """In which steps an epoch goes through the tasks."""
+
+    train: Callable[..., int]
+    batches: Callable[[int], int]  # how many of T tasks' batches one step takes
+
+
+schedules = {
+    "sequential": Schedule(kernels.sequential, batches=lambda tasks: 1),
+    "joint": Schedule(kernels.joint, batches=lambda tasks: tasks),
+}
 _REPRESENT_ROWS = 256
 
 
@@ -131,23 +155,30 @@ def _checked(network: Representation, inputs: Array) -> Array:
 
 
 def _checked_tasks(
-    network: Representation, heads: Array, inputs: Array, labels: Array, orders: Array, batch_size: int,
-) -> tuple[Array, Array, Array, Array]:
+    network: Representation,
+    heads: Array,
+    inputs: Array,
+    labels: Array,
+    orders: Array,
+    batch_size: int,
+) -> tuple[kernels.Tasks, Array]:
     tasks, samples = inputs.shape[:2]
     width = network.biases.shape[1]
     for name, array, shape in (
-        ("labels", labels, (tasks, samples)), ("heads", heads, (tasks, width + 1)), ("orders", orders[0], (tasks, samples)),
+        ("labels", labels, (tasks, samples)),
+        ("heads", heads, (tasks, width + 1)),
+        ("orders", orders, (len(orders), tasks, samples)),
     ):
         if array.shape != shape:
             raise ValueError(f"{name} have shape {array.shape}, expected {shape}")
-    if orders.min() < 0 or orders.max() >= samples:
+    if orders.size and (orders.min() < 0 or orders.max() >= samples):
         raise ValueError(f"orders point outside the {samples} samples")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, expected a positive number")
     labels = np.ascontiguousarray(labels, dtype=np.float32)
     wide = aligned(tasks, padded(width, LANES) + LANES)
     wide[:, :width], wide[:, padded(width, LANES)] = heads[:, :-1], heads[:, -1]
-    return _checked(network, inputs), labels, wide, np.ascontiguousarray(orders, dtype=np.int64)
+    return kernels.Tasks(wide, _checked(network, inputs), labels), np.ascontiguousarray(orders, dtype=np.int64)
 
 
 def _first_bad(values: Array) -> int:
