@@ -80,6 +80,12 @@ def seed_style(seed: int) -> dict[str, str]:
     return {"color": SEED_COLOURS[seed % len(SEED_COLOURS)], "marker": SEED_MARKERS[seed % len(SEED_MARKERS)]}
 
 
+def ladder_colours(ladder: dict[str, Any]) -> list[Any]:
+    """One colour a rung, light to dark with the size of the weak model."""
+    last = max(len(ladder["rungs"]) - 1, 1)
+    return [plt.get_cmap(LADDER)(0.15 + 0.83 * place / last) for place in range(len(ladder["rungs"]))]
+
+
 def square(axes: Axes, limits: list[float]) -> None:
     """Equal axes with the line gain = misfit."""
     axes.plot(limits, limits, color=INK, linewidth=0.8, zorder=1)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.config import Intervals
 from pipeline.summary import panels
+from pipeline.summary.molecules import molecules
 from pipeline.summary.realizability import realizability
 from pipeline.summary.tables import Tables
 
@@ -23,6 +24,10 @@ class Figure(NamedTuple):
 
 def _panel(name: str, tables: Tables, settings: Intervals) -> Numbers:
     return panels.panel(tables["synthetic"], name, settings)
+
+
+def _molecules(dataset: str, tables: Tables, settings: Intervals) -> Numbers:
+    return molecules(tables, dataset, settings)
 
 
 FIGURES: dict[str, Figure] = {
@@ -43,6 +48,21 @@ FIGURES: dict[str, Figure] = {
         "charikar_synthetic",
         "Figure 2c, perturbed: both representations are noisy copies of the true one.",
         partial(_panel, "perturbed"),
+    ),
+    "charikar_fig2d": Figure(
+        "molecules", "charikar_molecules", "Figure 2d, ESOL: aqueous solubility.", partial(_molecules, "esol")
+    ),
+    "charikar_fig2e": Figure(
+        "molecules",
+        "charikar_molecules",
+        "Figure 2e, FreeSolv: hydration free energy.",
+        partial(_molecules, "freesolv"),
+    ),
+    "charikar_fig2f": Figure(
+        "molecules",
+        "charikar_molecules",
+        "Figure 2f, Lipophilicity: octanol/water distribution.",
+        partial(_molecules, "lipop"),
     ),
     "charikar_realizability": Figure(
         "synthetic",

@@ -1,0 +1,100 @@
+"""Figure 2 d-f of Charikar et al.: misfit against gain on a molecule set, for each weak model and split."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from pipeline.core.config import Intervals
+from pipeline.core.errors import InputError
+from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.statistics import gain_over_misfit
+from pipeline.summary.tables import Tables
+from pipeline.summary.words import written
+
+STUDY = "published/molecules"
+# The paper's protocol first, as far as it is known: it is the figure; the others stand beside it.
+PROTOCOLS = (("adamw", "same"), ("adamw", "half"), ("ball", "same"), ("ball", "half"))
+LADDERS = {"smiles": "SMILES transformers", "morgan": "Morgan counts"}
+MEASURED = ("gain", "misfit", "weak_error", "student_error", "ceiling_error")
+
+
+def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, Any]:
+    """Numbers of one data set: every rung of both ladders by split, and its mean over splits with an interval."""
+    cells = full_labels(tables["molecules"]).query("dataset == @dataset")
+    groups = [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(cells)]
+    if not groups:
+        raise InputError(f"results/molecules/cells.csv has no cell of {dataset}; run `dvc repro evaluate@molecules`")
+    study = tables.get(STUDY)
+    published = [] if study is None else full_labels(study).query("dataset == @dataset")
+    return plain(
+        {
+            "dataset": dataset,
+            "reading": _reading(groups[0]),
+            "confidence": settings.confidence,
+            "limits": _limits(groups),
+            "protocols": groups,
+            "study_published": study is not None,
+            "study": [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(published)]
+            if len(published)
+            else [],
+        }
+    )
+
+
+def full_labels(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells whose teacher saw all labels of its training part, with columns ladder and size of the weak model."""
+    named = cells["weak"].str.extract(r"^(?P<ladder>[a-z]+)-(?P<size>\d+)$")
+    return cells.assign(ladder=named["ladder"], size=named["size"].astype(float)).dropna(subset=["ladder"])
+
+
+def _protocols(cells: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for head, inputs in PROTOCOLS:
+        member = cells[(cells["head"] == head) & (cells["inputs"] == inputs)]
+        if len(member):
+            yield head, inputs, member
+
+
+def _protocol(cells: pd.DataFrame, head: str, inputs: str, settings: Intervals) -> dict[str, Any]:
+    ladders = []
+    for name in LADDERS:
+        member = cells[cells["ladder"] == name]
+        rungs = [_rung(group, int(size), settings.confidence) for size, group in member.groupby("size")]
+        if rungs:
+            ratios = [gain_over_misfit(group) for _, group in member.groupby("split")]
+            ratio = over_units("gain_over_misfit", ratios, settings.confidence)
+            ladders.append({"ladder": name, "label": LADDERS[name], "rungs": rungs, "gain_over_misfit": ratio})
+    return {"head": head, "inputs": inputs, "ladders": ladders}
+
+
+def _rung(cells: pd.DataFrame, size: int, confidence: float) -> dict[str, Any]:
+    # Seeds of pretraining are averaged within a split, so that the interval is over splits alone.
+    splits = cells.groupby("split")[list(MEASURED)].mean()
+    over_splits = {name: over_units(name, splits[name].to_list(), confidence) for name in MEASURED}
+    ratios = [gain_over_misfit(group) for _, group in cells.groupby("split")]
+    over_splits["gain_over_misfit"] = over_units("gain_over_misfit", ratios, confidence)
+    return {
+        "size": size,
+        "splits": splits.reset_index()[["split", "gain", "misfit"]].to_dict("records"),
+        "over_splits": over_splits,
+    }
+
+
+def _limits(groups: list[dict[str, Any]]) -> tuple[float, float]:
+    points = [
+        point[name]
+        for group in groups
+        for ladder in group["ladders"]
+        for rung in ladder["rungs"]
+        for point in rung["splits"]
+        for name in ("gain", "misfit")
+    ]
+    low, high = min(0.0, *points), max(points)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def _reading(protocol: dict[str, Any]) -> str:
+    texts = [f"{ladder['label']} {written(plain(ladder['gain_over_misfit']))}" for ladder in protocol["ladders"]]
+    splits = len(protocol["ladders"][0]["rungs"][0]["splits"])
+    return f"Mean gain / mean misfit over {splits} splits: {', '.join(texts)}."
