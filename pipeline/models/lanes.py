@@ -49,7 +49,7 @@ tile_type = types.UniTuple(lanes_type, ROWS)
 def aligned(*shape: int) -> np.ndarray:
     """Zeros of float32 that begin on a 64-byte line, so that no Lanes straddle two lines."""
     size = int(np.prod(shape))
-    room = np.zeros(size + LANES, dtype=np.float32)
+    room = np.zeros(size + 16, dtype=np.float32)
     start = (-room.ctypes.data % 64) // room.itemsize
     return room[start : start + size].reshape(shape)
 
