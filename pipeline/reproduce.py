@@ -4,6 +4,7 @@ python -m pipeline.reproduce [dvc repro options]
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -25,7 +26,9 @@ def main() -> None:
     started = time.perf_counter()
     _without_git()
     committed = {path.parent.name: _committed(path) for path in _cells()}
-    if subprocess.run([sys.executable, "-m", "dvc", "repro", *sys.argv[1:]], check=False).returncode:
+    # Stages call plain `python`: let that be the one that runs here.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    if subprocess.run([sys.executable, "-m", "dvc", "repro", *sys.argv[1:]], env=environment, check=False).returncode:
         raise InputError("dvc repro stopped, see above; `make reproduce` goes on from there")
     print(summary(committed, time.perf_counter() - started))
 

@@ -34,7 +34,7 @@ class Bundle(Mapping[str, Any]):
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise InputError(f"{folder} is missing; run `dvc repro` to make it")
-        self.folder = folder
+        self.folder = folder.resolve()  # workers may stand in another folder
 
     def __getitem__(self, name: str) -> Any:
         for path in self.folder.glob(f"{name}.*"):

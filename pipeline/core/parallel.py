@@ -45,10 +45,10 @@ class Pool:
 
     def checkpoint(self, name: str) -> Path:
         """Where a long unit may keep its state between chunks of its own work."""
-        return self.partial / "checkpoints" / f"{name}.safetensors"
+        return self.partial.resolve() / "checkpoints" / f"{name}.safetensors"
 
     def _path(self, name: str) -> Path:
-        return self.partial / f"{name}.safetensors"
+        return self.partial.resolve() / f"{name}.safetensors"
 
     def _progress(self, jobs: Iterable[Any], done: int, total: int) -> Iterable[Any]:
         # Results are written by the workers, so only the fact that one finished travels back.
