@@ -86,10 +86,11 @@ def ladder_colours(ladder: dict[str, Any]) -> list[Any]:
     return [plt.get_cmap(LADDER)(0.15 + 0.83 * place / last) for place in range(len(ladder["rungs"]))]
 
 
-def square(axes: Axes, limits: list[float]) -> None:
-    """Equal axes with the line gain = misfit."""
-    axes.plot(limits, limits, color=INK, linewidth=0.8, zorder=1)
-    axes.set(xlim=limits, ylim=limits, aspect="equal")
+def square(axes: Axes, limits: dict[str, list[float]]) -> None:
+    """Gain along x and misfit along y on one scale, with the line gain = misfit."""
+    ends = [max(limits["gain"][0], limits["misfit"][0]), limits["gain"][1]]
+    axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1)
+    axes.set(xlim=limits["gain"], ylim=limits["misfit"], aspect="equal")
 
 
 def horizontal_interval(axes: Axes, y: float, estimate: dict[str, Any], **style: Any) -> None:

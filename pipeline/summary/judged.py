@@ -12,6 +12,11 @@ def identity_residual(cells: pd.DataFrame) -> float:
     return float(residual.abs().max() / cells["weak_error"].max())
 
 
+def mean_weak_error(cells: pd.DataFrame) -> float:
+    """Mean error of the teachers: the scale on which gain and misfit of a seed or data set live."""
+    return float(cells["weak_error"].mean())
+
+
 def realizability_rank_correlation(cells: pd.DataFrame) -> float:
     """Spearman correlation of gain/misfit with epsilon/weak_error over the strong pretrainings of one seed."""
     members = [member for _, member in cells.groupby(["schedule", "epochs"])]
@@ -21,5 +26,7 @@ def realizability_rank_correlation(cells: pd.DataFrame) -> float:
 
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
-    **{function.__name__: function for function in (identity_residual, realizability_rank_correlation)},
+    **{
+        function.__name__: function for function in (identity_residual, mean_weak_error, realizability_rank_correlation)
+    },
 }

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.core.config import Intervals
 from pipeline.core.errors import InputError
 from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.panels import axis_limits
 from pipeline.summary.statistics import gain_over_misfit
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
@@ -80,18 +81,11 @@ def _rung(cells: pd.DataFrame, size: int, confidence: float) -> dict[str, Any]:
     }
 
 
-def _limits(groups: list[dict[str, Any]]) -> tuple[float, float]:
+def _limits(groups: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     points = [
-        point[name]
-        for group in groups
-        for ladder in group["ladders"]
-        for rung in ladder["rungs"]
-        for point in rung["splits"]
-        for name in ("gain", "misfit")
+        point for group in groups for ladder in group["ladders"] for rung in ladder["rungs"] for point in rung["splits"]
     ]
-    low, high = min(0.0, *points), max(points)
-    margin = 0.06 * (high - low)
-    return low - margin, high + margin
+    return axis_limits([point["gain"] for point in points], [point["misfit"] for point in points])
 
 
 def _reading(protocol: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Figure 2 a-c of Charikar et al.: misfit against gain over tasks, for each seed, head and choice of inputs."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,24 +37,27 @@ def panel(cells: pd.DataFrame, name: str, settings: Intervals) -> dict[str, Any]
     if not groups:
         raise InputError(f"results/synthetic/cells.csv has no cell of panel {name}; run `dvc repro evaluate@synthetic`")
     first = groups[0]
-    limits = axis_limits(chosen[(chosen["head"] == first["head"]) & (chosen["inputs"] == first["inputs"])])
+    drawn = chosen[(chosen["head"] == first["head"]) & (chosen["inputs"] == first["inputs"])]
+    limits = axis_limits(drawn["gain"], drawn["misfit"])
     for group in groups:
         group["outside"] = sum(_outside(seed, limits) for seed in group["seeds"])
     numbers = {"panel": name, "reading": _reading(first), "confidence": settings.confidence}
     return plain({**numbers, "limits": limits, "protocols": groups})
 
 
-def axis_limits(cells: pd.DataFrame) -> tuple[float, float]:
-    """Range of both axes: all points, unless one lies further out than the central 96 % is wide.
+def axis_limits(gain: Iterable[float], misfit: Iterable[float]) -> dict[str, tuple[float, float]]:
+    """Ranges of both axes: all points, unless one lies further out than the central 96 % is wide.
 
     Exact heads can throw single tasks much further (rarely active units); those are counted, not drawn.
     """
-    values = np.concatenate([cells["gain"], cells["misfit"]])
-    low, high = np.quantile(values, [0.02, 0.98])
+    gain, misfit = np.asarray(list(gain)), np.asarray(list(misfit))
+    both = np.concatenate([gain, misfit])
+    low, high = np.quantile(both, [0.02, 0.98])
     span = high - low
-    low, high = max(values.min(), low - span), min(values.max(), high + span)
-    margin = 0.04 * (high - low)
-    return float(min(low, 0.0) - margin), float(high + margin)
+    highest = min(both.max(), high + span)
+    lowest = {"gain": min(0.0, max(gain.min(), low - span)), "misfit": 0.0}
+    margin = 0.05 * (highest - lowest["gain"])
+    return {axis: (float(end - margin), float(highest + margin)) for axis, end in lowest.items()}
 
 
 def _protocol(cells: pd.DataFrame, name: str, head: str, inputs: str, settings: Intervals) -> dict[str, Any]:
@@ -94,7 +98,9 @@ def _value(statistic: Any) -> float:
     return float(getattr(statistic, "value", statistic))
 
 
-def _outside(seed: dict[str, Any], limits: tuple[float, float]) -> int:
-    gain, misfit = np.asarray(seed["gain"]), np.asarray(seed["misfit"])
-    low, high = limits
-    return int(((gain < low) | (gain > high) | (misfit < low) | (misfit > high)).sum())
+def _outside(seed: dict[str, Any], limits: dict[str, tuple[float, float]]) -> int:
+    beyond = np.zeros(seed["tasks"], dtype=bool)
+    for axis, (low, high) in limits.items():
+        values = np.asarray(seed[axis])
+        beyond |= (values < low) | (values > high)
+    return int(beyond.sum())
