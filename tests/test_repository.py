@@ -67,3 +67,11 @@ def test_the_readme_block_is_what_the_results_say() -> None:
     from pipeline.readme import block, current
 
     assert current(ROOT / "README.md") == block(ROOT)
+
+
+@pytest.mark.parametrize("study", sorted(path.name for path in (ROOT / "published").glob("*")))
+def test_a_published_snapshot_is_of_the_settings_in_params(study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.publish import stale
+
+    monkeypatch.chdir(ROOT)
+    assert not stale(study)

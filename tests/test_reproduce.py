@@ -1,0 +1,81 @@
+"""The summary, publishing, and the generated block of the README."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline import publish, readme, reproduce
+from pipeline.cells import COLUMNS
+from pipeline.core import artifacts, config
+from pipeline.core.errors import InputError
+
+
+def some_cells(gain: float = 1.0) -> pd.DataFrame:
+    return pd.DataFrame({column: [1.0, 2.0] for column in COLUMNS}).assign(gain=[gain, 3.0])
+
+
+def test_largest_difference_is_relative_to_the_column() -> None:
+    assert reproduce.largest_difference(some_cells(), some_cells()) == 0
+    scale = ((1.0 + 9.0) / 2) ** 0.5
+    assert reproduce.largest_difference(some_cells(), some_cells(1.5)) == pytest.approx(0.5 / scale)
+
+
+def test_summary_says_what_came_out(write_params) -> None:
+    artifacts.write_json(Path("results/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}])
+    artifacts.write_cells(Path("results/toy/cells.csv"), some_cells(1.5))
+    artifacts.write_bytes(Path("paper_figures/a.png"), b"")
+    shown = reproduce.summary({"toy": some_cells()}, 61.4)
+    assert "1 in paper_figures" in shown and "1 fails, 2 holds" in shown and "report/index.html" in shown
+    assert "toy: largest relative difference from the committed cells 0.22" in shown and "61 s" in shown
+    assert "other settings" in reproduce.summary({"toy": some_cells().iloc[:1]}, 1)
+    assert "no committed cells" in reproduce.summary({}, 1)
+
+
+def test_an_archive_keeps_what_came_with_it(write_params) -> None:
+    path = Path("results/toy/cells.csv")
+    artifacts.write_cells(path, some_cells())
+    first = reproduce._committed(path)
+    artifacts.write_cells(path, some_cells(2.0))
+    pd.testing.assert_frame_equal(reproduce._committed(path), first)
+
+
+def test_a_clone_compares_with_its_last_commit(write_params) -> None:
+    path = Path("results/toy/cells.csv")
+    artifacts.write_cells(path, some_cells())
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "cells"]):
+        subprocess.run(["git", *identity, *arguments], check=True)
+    artifacts.write_cells(path, some_cells(2.0))
+    assert reproduce._committed(path)["gain"][0] == 1.0
+    assert reproduce._committed(Path("results/new/cells.csv")) is None
+
+
+def test_a_study_is_published_with_its_manifest(write_params) -> None:
+    artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells())
+    artifacts.write_json(Path("results/realizability/metrics.json"), {})
+    artifacts.write("data", "realizability", {"plain": [1]})
+    artifacts.write_json(Path("results/runtime/data-realizability.json"), {"seconds": 2.5, "workers": 1})
+    folder = publish.publish("realizability")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["seconds"] == {"data": 2.5} and len(manifest["data_sha256"]) == 64
+    assert manifest["params"] == config.load("realizability").model_dump(mode="json")
+    assert not publish.stale("realizability")
+    write_params(realizability__weak__epochs=21)
+    assert publish.stale("realizability")
+
+
+def test_incomplete_cells_are_not_published(write_params) -> None:
+    artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells().drop(columns="misfit"))
+    with pytest.raises(InputError, match="lacks the column misfit"):
+        publish.publish("realizability")
+    assert not Path("published").exists()
+
+
+def test_a_readme_without_marks_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("nothing")
+    with pytest.raises(InputError, match="lost the marks"):
+        readme.current(path)
