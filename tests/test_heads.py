@@ -1,6 +1,6 @@
 """Linear heads: the batched kernel against a literal torch loop, the exact fits against numpy and their optimality."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -12,6 +12,15 @@ from pipeline.models import heads
 
 ADAMW = {"learning_rate": 1e-3, "weight_decay": 0.01, "batch_size": 32}
 Array = np.ndarray
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """Batches of 32 gain nothing from threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def problem(seed: int = 0, tasks: int = 3, samples: int = 77, width: int = 16, epochs: int = 3) -> tuple:

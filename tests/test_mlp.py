@@ -1,6 +1,12 @@
 """Pretraining kernels against a literal torch loop, and what a caller relies on: continuing, bytes, messages."""
 
-from collections.abc import Callable
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +14,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.models import mlp
+from pipeline.models import compiled, kernels, mlp
+
+ROOT = Path(__file__).parents[1]
 
 ADAMW = {"learning_rate": 1e-3, "weight_decay": 0.01, "batch_size": 32}
 TASKS, SAMPLES = 3, 112  # three batches of 32 and one of 16
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """Batches of 32 gain nothing from threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def problem(seed: int = 0, blocks: int = 3, width: int = 16, dimension: int = 8, epochs: int = 2) -> tuple:
@@ -122,6 +139,30 @@ def test_padding_changes_no_byte() -> None:
     network, _, inputs, *_ = problem()
     whole = mlp.represent(network, inputs[0])
     np.testing.assert_array_equal(whole[37:40], mlp.represent(network, inputs[0, 37:40]))
+
+
+OTHER_PROCESSOR = """
+import hashlib
+from tests.test_mlp import pretrain, problem
+trained, *_ = pretrain(*problem())
+print(hashlib.sha256(b"".join(array.tobytes() for array in trained)).hexdigest())
+"""
+
+
+def test_bytes_do_not_depend_on_the_processor() -> None:
+    """The oldest 64-bit x86 has four lanes to a register and no fused multiply-add."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("names an x86 processor")
+    oldest = {**os.environ, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
+    command = [sys.executable, "-c", OTHER_PROCESSOR]
+    there = subprocess.run(command, env=oldest, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    trained, *_ = pretrain(*problem())
+    assert there == hashlib.sha256(b"".join(array.tobytes() for array in trained)).hexdigest()
+
+
+def test_compiled_code_is_kept_under_the_fingerprint_of_the_sources() -> None:
+    """A change in any kernel file must not run on code compiled before it."""
+    assert kernels.sequential.stats.cache_path.find(f"kernels-{compiled.fingerprint()}") > 0
 
 
 def test_initialisation_has_torch_bounds() -> None:

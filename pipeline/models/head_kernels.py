@@ -146,7 +146,8 @@ def train_early_stopping(
         for lane in range(LANES):
             if error[lane] < lowest[lane]:
                 lowest[lane], best_epoch[lane] = error[lane], epoch
-                best[:, lane] = heads.state.parameters[:, lane]
+                for unit in range(len(best)):
+                    best[unit, lane] = heads.state.parameters[unit, lane]
     return best_epoch
 
 

@@ -230,9 +230,11 @@ def joint(
 @kernel
 def represent(parameters: Array, inputs: Array, room: Buffers, outputs: Array) -> None:
     """Outputs (n, h) of the last block for all inputs (n, d), a buffer at a time."""
-    chosen = np.arange(len(inputs))
+    everyone = np.arange(len(inputs))
     for start in range(0, len(inputs), len(room.inputs)):
-        part = chosen[start : start + len(room.inputs)]
-        gather(inputs, part, room, 0)
-        forward(parameters, room, -(-part.size // ROWS) * ROWS)
-        outputs[start : start + part.size] = room.outputs[-1, : part.size, : outputs.shape[1]]
+        chosen = everyone[start : start + len(room.inputs)]
+        gather(inputs, chosen, room, 0)
+        forward(parameters, room, -(-chosen.size // ROWS) * ROWS)
+        for b in range(chosen.size):
+            for unit in range(outputs.shape[1]):
+                outputs[start + b, unit] = room.outputs[-1, b, unit]
