@@ -1,8 +1,8 @@
-"""Draw the shipped pretraining molecules from a SMILES corpus.  smiles_corpus_v1.txt.xz -> data/smiles/chembl_subset.txt.xz
+"""Draw the molecules for pretraining.  <mirror>/smiles/smiles_corpus_v1.txt.xz -> data/smiles/chembl_subset.txt.xz
 
     python data/smiles/make_subset.py [--check]
 
-Reads <mirror>/smiles/smiles_corpus_v1.txt.xz; the mirror is the folder in W2S_MIRROR, by default ../shared/data.
+The mirror is the folder in W2S_MIRROR, by default ../shared/data.
 With --check nothing is written: the exit code says whether the shipped file is what this script makes.
 """
 
@@ -41,7 +41,11 @@ def main() -> None:
 
 def corpus() -> list[str]:
     """Lines of the corpus that come from ChEMBL."""
-    path = Path(os.environ.get("W2S_MIRROR", HERE.parents[1] / ".." / "shared" / "data")) / "smiles" / "smiles_corpus_v1.txt.xz"
+    path = (
+        Path(os.environ.get("W2S_MIRROR", HERE.parents[1] / ".." / "shared" / "data"))
+        / "smiles"
+        / "smiles_corpus_v1.txt.xz"
+    )
     if not path.exists():
         sys.exit(f"{path} is missing; set W2S_MIRROR to the folder that holds smiles/smiles_corpus_v1.txt.xz")
     packed = path.read_bytes()
@@ -76,14 +80,20 @@ def drug_like(line: str) -> Chem.Mol | None:
     molecule = Chem.MolFromSmiles(line) if len(line) <= LONGEST and "." not in line else None
     if molecule is None or molecule.GetNumAtoms() not in HEAVY_ATOMS:
         return None
-    return molecule if all(atom.GetSymbol() in ELEMENTS and not atom.GetIsotope() for atom in molecule.GetAtoms()) else None
+    return (
+        molecule
+        if all(atom.GetSymbol() in ELEMENTS and not atom.GetIsotope() for atom in molecule.GetAtoms())
+        else None
+    )
 
 
 def downstream() -> tuple[set[str], set[str]]:
     """Canonical SMILES and InChIKey first blocks (connectivity) of every molecule of the three data sets."""
     tables = [pd.read_csv(HERE.parent / "moleculenet" / name)["smiles"] for name in DOWNSTREAM]
     molecules = [Chem.MolFromSmiles(text.strip()) for text in pd.concat(tables)]
-    return {Chem.MolToSmiles(molecule) for molecule in molecules}, {Chem.MolToInchiKey(molecule)[:14] for molecule in molecules}
+    return {Chem.MolToSmiles(molecule) for molecule in molecules}, {
+        Chem.MolToInchiKey(molecule)[:14] for molecule in molecules
+    }
 
 
 if __name__ == "__main__":
