@@ -1,0 +1,141 @@
+"""Calibration errors against hand values and plain loops; the recalled bound refuted, its repair tested."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from pipeline.theory import calibration
+from pipeline.theory.classification_bounds import calibration_width
+from pipeline.theory.divergence import mean
+
+SEEDS = st.integers(0, 10**6)
+
+
+def drawn(seed: int, *shape: int) -> np.ndarray:
+    return softmax(np.random.default_rng(seed).normal(0, 2, shape), axis=-1)
+
+
+def labels(seed: int, posterior: np.ndarray) -> np.ndarray:
+    draws = np.random.default_rng(seed).random((*posterior.shape[:-1], 1))
+    return np.eye(posterior.shape[-1])[(posterior.cumsum(axis=-1) < draws).sum(axis=-1)]
+
+
+def plain_error(confidence: np.ndarray, hit: np.ndarray, bins: int) -> float:
+    total = 0.0
+    for b in range(bins):
+        inside = (confidence >= b / bins) & ((confidence < (b + 1) / bins) | (b == bins - 1))
+        if inside.any():
+            total += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
+    return total
+
+
+def test_hand_values() -> None:
+    predicted = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
+    outcome = np.eye(2)[[0, 1, 1, 1]]
+    # Top label: bin of 0.9 is right half the time, bin of 0.6 always.
+    np.testing.assert_allclose(calibration.top_label_error(predicted, outcome, 4), 0.5 * 0.4 + 0.5 * 0.4)
+    np.testing.assert_allclose(calibration.marginal_error(predicted, outcome, 4), 2 * (0.5 * 0.4 + 0.5 * 0.4))
+    np.testing.assert_allclose(calibration.exact_marginal_error(predicted, outcome), 0.8)
+    diagram = calibration.reliability(predicted, outcome, 2)
+    np.testing.assert_array_equal(diagram.count, [0, 4])
+    assert np.isnan(diagram.confidence[0]) and diagram.confidence[1] == 0.75 and diagram.frequency[1] == 0.75
+
+
+@given(SEEDS, st.sampled_from([1, 10, 15]))
+def test_equal_width_against_the_plain_loop(seed: int, bins: int) -> None:
+    predicted = drawn(seed, 40, 3)
+    outcome = labels(seed, drawn(seed + 1, 40, 3))
+    confidence, hit = predicted.max(axis=-1), outcome[np.arange(40), predicted.argmax(axis=-1)]
+    found = calibration.top_label_error(predicted, outcome, bins)
+    np.testing.assert_allclose(found, plain_error(confidence, hit, bins), atol=1e-12)
+    marginal = sum(plain_error(predicted[:, i], outcome[:, i], bins) for i in range(3))
+    np.testing.assert_allclose(calibration.marginal_error(predicted, outcome, bins), marginal, atol=1e-12)
+
+
+def test_equal_mass_bins_hold_equally_many() -> None:
+    predicted, outcome = drawn(0, 5, 45, 3), labels(1, drawn(2, 5, 45, 3))
+    diagram = calibration.reliability(predicted, outcome, 15, "mass")
+    assert diagram.count.shape == (5, 15) and (diagram.count == 3).all()
+    ordered = np.sort(predicted[0].max(axis=-1)).reshape(15, 3).mean(axis=-1)
+    np.testing.assert_allclose(diagram.confidence[0], ordered)
+
+
+@pytest.mark.parametrize("error", [calibration.top_label_error, calibration.marginal_error])
+@pytest.mark.parametrize("binning", calibration.BINNINGS)
+def test_batches_are_their_rows(error: Callable[..., np.ndarray], binning: str) -> None:
+    predicted, outcome = drawn(3, 4, 60, 3), labels(4, drawn(3, 4, 60, 3))
+    rows = [error(p, y, 10, binning) for p, y in zip(predicted, outcome, strict=True)]
+    np.testing.assert_allclose(error(predicted, outcome, 10, binning), rows)
+
+
+def test_debiasing_takes_off_what_chance_adds() -> None:
+    """A calibrated model of 300 points: the plain error is all noise, the debiased one is much smaller on average."""
+    predicted = drawn(5, 400, 300, 3)
+    outcome = labels(6, predicted)
+    plain = calibration.top_label_error(predicted, outcome, 15, "mass").mean()
+    debiased = calibration.debiased_top_label_error(predicted, outcome, 15).mean()
+    assert plain > 0.05 and debiased < 0.5 * plain
+    off = softmax(3 * np.log(predicted), axis=-1)  # over-confident
+    confidence, hit = calibration.top_label(off, predicted)
+    root = np.sqrt(np.mean(np.square(confidence - hit)))
+    assert abs(calibration.debiased_top_label_error(off, outcome, 15).mean() - root) < 0.05
+
+
+@pytest.mark.parametrize("delta", [0.01, 0.1, 0.4])
+def test_the_recalled_bound_is_refuted(delta: float) -> None:
+    found = calibration.counterexample(delta)
+    assert found.teacher_error == 0
+    np.testing.assert_allclose(found.student_error, 1 - 2 * delta)
+    np.testing.assert_allclose(found.disagreement, -0.5 * np.log(1 - 4 * delta**2))
+    assert (found.student_error > found.teacher_error + found.width) == (delta < 0.25)
+    if delta == 0.01:
+        np.testing.assert_allclose([found.width, found.student_error], [0.028, 0.98], atol=5e-4)
+
+
+@given(SEEDS, st.integers(2, 5), st.floats(0.001, 1))
+def test_the_repaired_bound_holds(seed: int, classes: int, nearness: float) -> None:
+    stream = np.random.default_rng(seed)
+    posterior, teacher, other = drawn(seed, 3, 50, classes)
+    student = (1 - nearness) * teacher + nearness * other
+    width = calibration_width(mean("forward_kl", teacher, student))
+    variation = 2 * mean("total_variation", teacher, student)
+    assert variation <= width + 1e-12
+    cells = stream.integers(6, size=50)
+    for error in (
+        lambda model: calibration.conditional_error(model, posterior),
+        lambda model: calibration.shared_partition_error(model, labels(seed, posterior), cells),
+    ):
+        assert abs(error(student) - error(teacher)) <= variation + 1e-12
+
+
+@given(SEEDS)
+def test_coarser_partitions_see_less(seed: int) -> None:
+    posterior, model = drawn(seed, 2, 40, 3)
+    cells = np.random.default_rng(seed).integers(5, size=40)
+    errors = [
+        calibration.shared_partition_error(model, posterior, c) for c in (np.zeros(40, int), cells, np.arange(40))
+    ]
+    assert errors[0] <= errors[1] + 1e-12 <= errors[2] + 2e-12
+    np.testing.assert_allclose(errors[2], calibration.conditional_error(model, posterior))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p, y: calibration.top_label_error(p, y, 11), "11 bins for 10 samples; use at least 1"),
+        (lambda p, y: calibration.top_label_error(p, y, 0), "0 bins for 10 samples"),
+        (lambda p, y: calibration.marginal_error(p, np.eye(3)[[1] * 10], 5), "only class 1 occurs among 10 labels"),
+        (lambda p, y: calibration.top_label_error(p, y, 5, "log"), "binning is 'log'; choose from width, mass"),
+        (lambda p, y: calibration.top_label_error(p, 2 * y, 5), "does not sum to 1"),
+        (lambda p, y: calibration.counterexample(0.5), "delta is 0.5"),
+        (lambda p, y: calibration.shared_partition_error(p, y, np.zeros(3, int)), r"cells have shape \(3,\)"),
+    ],
+)
+def test_bad_input_is_refused(call: Callable[..., object], message: str) -> None:
+    predicted = drawn(0, 10, 3)
+    with pytest.raises(ValueError, match=message):
+        call(predicted, labels(0, predicted))
