@@ -73,10 +73,12 @@ def test_limits(name: str) -> None:
 def test_slopes_against_differences(name: str, seed: int) -> None:
     p, q = drawn(seed, 2, 4, scale=1.0)
     direction = np.random.default_rng(seed + 1).normal(size=4) * q
-    value, slope = DIVERGENCES[name]
+    value, slope, curvature = DIVERGENCES[name]
     step = 1e-6 * direction
     measured = (value(p, q + step) - value(p, q - step)) / 2e-6
     np.testing.assert_allclose(measured, slope(p, q) @ direction, rtol=1e-4, atol=1e-6)
+    bent = (slope(p, q + step) - slope(p, q - step)) / 2e-6
+    np.testing.assert_allclose(bent, curvature(p, q) * direction, rtol=1e-4, atol=1e-5)
 
 
 @given(SEEDS, st.integers(2, 6), st.floats(0.001, 0.99))

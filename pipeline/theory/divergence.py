@@ -16,10 +16,11 @@ SUM_TOLERANCE = 1e-5  # what float32 softmax leaves
 
 
 class Divergence(NamedTuple):
-    """A divergence point by point, and its derivative by the second distribution's entries."""
+    """A divergence point by point, and its first two derivatives by each entry of the second distribution."""
 
     value: Callable[[Array, Array], Array]  # (..., k), (..., k) -> (...)
     slope: Callable[[Array, Array], Array]  # (..., k), (..., k) -> (..., k)
+    curvature: Callable[[Array, Array], Array]  # as slope; never negative: all are convex in the second distribution
 
 
 def mean(name: str, first: ArrayLike, second: ArrayLike) -> Array:
@@ -101,21 +102,51 @@ def _chi_square(first: Array, second: Array) -> Array:
 
 DIVERGENCES: dict[str, Divergence] = {
     # KL(first || second): ordinary distillation, B's d_P.
-    "forward_kl": Divergence(lambda p, q: _sum(rel_entr(p, q)), lambda p, q: -p / q),
+    "forward_kl": Divergence(
+        value=lambda p, q: _sum(rel_entr(p, q)),
+        slope=lambda p, q: -p / q,
+        curvature=lambda p, q: p / q**2,
+    ),
     # KL(second || first): the loss of which B's gain theorem speaks (student first).
-    "reverse_kl": Divergence(lambda p, q: _sum(rel_entr(q, p)), lambda p, q: np.log(q / p) + 1),
+    "reverse_kl": Divergence(
+        value=lambda p, q: _sum(rel_entr(q, p)),
+        slope=lambda p, q: np.log(q / p) + 1,
+        curvature=lambda p, q: 1 / q,
+    ),
     # -E first log second = forward_kl + the entropy of first.
-    "cross_entropy": Divergence(lambda p, q: -_sum(xlogy(p, q)), lambda p, q: -p / q),
+    "cross_entropy": Divergence(
+        value=lambda p, q: -_sum(xlogy(p, q)),
+        slope=lambda p, q: -p / q,
+        curvature=lambda p, q: p / q**2,
+    ),
     # Mean KL of both from their midpoint; at most log 2.
-    "jensen_shannon": Divergence(_jensen_shannon, lambda p, q: np.log(2 * q / (p + q)) / 2),
+    "jensen_shannon": Divergence(
+        value=_jensen_shannon,
+        slope=lambda p, q: np.log(2 * q / (p + q)) / 2,
+        curvature=lambda p, q: p / (2 * q * (p + q)),
+    ),
     # KL in both directions, summed.
-    "jeffreys": Divergence(lambda p, q: _sum(rel_entr(p, q) + rel_entr(q, p)), lambda p, q: np.log(q / p) + 1 - p / q),
+    "jeffreys": Divergence(
+        value=lambda p, q: _sum(rel_entr(p, q) + rel_entr(q, p)),
+        slope=lambda p, q: np.log(q / p) + 1 - p / q,
+        curvature=lambda p, q: 1 / q + p / q**2,
+    ),
     # Half the squared distance of the roots, 1 - sum sqrt(p q); at most 1.
     "squared_hellinger": Divergence(
-        lambda p, q: _sum(np.square(np.sqrt(p) - np.sqrt(q))) / 2, lambda p, q: (1 - np.sqrt(p / q)) / 2
+        value=lambda p, q: _sum(np.square(np.sqrt(p) - np.sqrt(q))) / 2,
+        slope=lambda p, q: (1 - np.sqrt(p / q)) / 2,
+        curvature=lambda p, q: np.sqrt(p / q) / (4 * q),
     ),
     # Pearson's: sum (p - q)^2 / q.
-    "chi_square": Divergence(_chi_square, lambda p, q: 1 - np.square(p / q)),
+    "chi_square": Divergence(
+        value=_chi_square,
+        slope=lambda p, q: 1 - np.square(p / q),
+        curvature=lambda p, q: 2 * p**2 / q**3,
+    ),
     # Half the absolute distance; at most 1.  The slope is a subgradient.
-    "total_variation": Divergence(lambda p, q: _sum(np.abs(p - q)) / 2, lambda p, q: np.sign(q - p) / 2),
+    "total_variation": Divergence(
+        value=lambda p, q: _sum(np.abs(p - q)) / 2,
+        slope=lambda p, q: np.sign(q - p) / 2,
+        curvature=lambda p, q: np.zeros_like(q),
+    ),
 }
