@@ -1,0 +1,174 @@
+"""Measure teacher, student and ceiling on inputs that nobody has seen: a cell per student, direction and epoch."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cells import COLUMNS
+from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
+from pipeline.experiments.kl.common import measures, students
+from pipeline.experiments.kl.common.settings import Evaluate, Exact, Settings
+from pipeline.experiments.kl.common.students import STUDENTS
+from pipeline.experiments.kl.strong import CURVE_PANEL, curve_name, grid
+from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
+from pipeline.summary.metrics import by_unit
+from pipeline.theory import classification_bounds as bounds
+from pipeline.theory.divergence import mean
+
+OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
+
+
+def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
+    """Cells of every seed, and their summary."""
+    bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
+    units = {unit(seed): (seed, settings, *bundles) for seed in settings.data.seeds}
+    measured = pool.map(measure, units)
+    tables = [_table(seed, measured[unit(seed)], settings) for seed in settings.data.seeds]
+    cells = pd.concat(tables, ignore_index=True)
+    cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS])
+    solved = cells[cells["epoch"].isna()]
+    groups = ("panel", "class", "loss", "direction", "inputs")
+    return {"cells": cells, "metrics": by_unit(solved, "seed", groups, settings.evaluate.confidence)}
+
+
+def measure(
+    seed: int,
+    settings: Settings,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Arrays:
+    """Measures of one seed: `<key>/<column>` -> (tasks,); see `_solved` and `_curves` for the keys."""
+    samples, teachers, fitted = data[unit(seed)], weak[unit(seed)], strong[unit(seed)]
+    networks = {**represent[unit(seed)], **samples}
+    found: Arrays = {}
+    for key, columns in (
+        *_solved(settings, samples, networks, teachers, fitted),
+        *_curves(settings, samples, networks, teachers, fitted),
+    ):
+        found |= {f"{key}/{name}": np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+    return found
+
+
+class Setting:
+    """What the students of one panel and family share: truth, teacher and features on the evaluation sample."""
+
+    def __init__(
+        self, panel: str, family: str, settings: Settings, samples: Arrays, networks: Arrays, teachers: Arrays
+    ) -> None:
+        weak, strong = PANELS[panel]
+        self.family, self.floor, self.heads = family, settings.data.floor, samples["pretraining_heads"]
+        self.truth = _normalised(samples[f"{family}_evaluation_truth"])
+        inputs, name = samples["evaluation_inputs"], f"{family}.{weak}"
+        seen = students.features(unpack(weak, networks), inputs)
+        self.teacher = students.predict("softmax", seen, teachers[name], self.heads, self.floor)
+        self.represented = students.features(unpack(strong, networks), inputs)
+
+    def predict(self, fitted: np.ndarray, tasks: slice = slice(None)) -> np.ndarray:
+        """Predictions of students of the first tasks."""
+        return students.predict(self.family, self.represented[tasks], fitted, self.heads, self.floor)
+
+    def class_minimum(self, exact: Exact) -> np.ndarray:
+        """epsilon: KL(truth, best member of the class) on the evaluation sample itself."""
+        loss = "forward_kl" if self.family == "mixture" else "cross_entropy"
+        best = students.Student(self.family, loss)
+        fitted = students.fit(best, self.represented, self.truth, self.heads, self.floor, exact)["fitted"]
+        return mean("forward_kl", self.truth, self.predict(fitted))
+
+
+def _solved(
+    settings: Settings, samples: Arrays, networks: Arrays, teachers: Arrays, fitted: Arrays
+) -> Iterator[tuple[str, Arrays]]:
+    """`solved/<panel>/<class>.<loss>/<inputs>/<direction>` of every solved student."""
+    for panel, family in product(PANELS, students.FAMILIES):
+        setting = Setting(panel, family, settings, samples, networks, teachers)
+        epsilon = setting.class_minimum(settings.strong.exact)
+        kinds = [kind for kind, student in STUDENTS.items() if student.family == family]
+        for kind, inputs in product(kinds, settings.labels.inputs):
+            place = f"{panel}.{kind}.{inputs}"
+            student, ceiling = (setting.predict(fitted[f"{place}.{role}"]) for role in ("student", "ceiling"))
+            common = _common(setting, student, ceiling, settings.evaluate, slice(None))
+            common["finite_sample_term"] = _finite_sample(settings, setting, fitted[f"{place}.student"])
+            common |= {"epsilon": epsilon, "certificate": fitted[f"{place}.student.certificate"]}
+            for direction in bounds.DIRECTIONS:
+                directed = measures.directed(direction, setting.truth, setting.teacher, student)
+                if family == "mixture" and direction == "reverse":
+                    directed["gain_bound"] = bounds.kl_gain_lower_bound(
+                        directed["misfit"], epsilon, settings.data.floor, settings.data.classes
+                    )
+                yield f"solved/{panel}/{kind}/{inputs}/{direction}", {**common, **directed}
+
+
+def _curves(
+    settings: Settings, samples: Arrays, networks: Arrays, teachers: Arrays, fitted: Arrays
+) -> Iterator[tuple[str, Arrays]]:
+    """`curve/<loss>/<lr>/<noise>/<sharpening>/<epoch>` of every student trained by AdamW."""
+    curves, inputs = settings.strong.curves, settings.labels.inputs[0]
+    setting, tasks = Setting(CURVE_PANEL, "softmax", settings, samples, networks, teachers), slice(curves.tasks)
+    ceiling = {
+        loss: setting.predict(fitted[f"{CURVE_PANEL}.softmax.{loss}.{inputs}.ceiling"][tasks], tasks)
+        for loss in OWN_DIRECTION
+    }
+    for loss, *cell in grid(curves):
+        name = curve_name(loss, *cell)
+        for place, epoch in enumerate(curves.epochs):
+            student = setting.predict(fitted[name][place], tasks)
+            found = _common(setting, student, ceiling[loss], settings.evaluate, tasks)
+            found |= measures.directed(OWN_DIRECTION[loss], setting.truth[tasks], setting.teacher[tasks], student)
+            found |= {f"weak_{part}": fitted[f"{name}.{part}"][place] for part in ("objective", "validation")}
+            yield "/".join(["curve", loss, *(f"{value:g}" for value in cell), str(epoch)]), found
+
+
+def _common(setting: Setting, student: np.ndarray, ceiling: np.ndarray, evaluate: Evaluate, tasks: slice) -> Arrays:
+    truth, teacher = setting.truth[tasks], setting.teacher[tasks]
+    return measures.measure(truth, teacher, student, ceiling, setting.floor, evaluate.bins)
+
+
+def _finite_sample(settings: Settings, setting: Setting, fitted: np.ndarray) -> np.ndarray:
+    data, delta = settings.data, settings.evaluate.delta
+    if setting.family == "mixture":
+        complexity = np.full(len(fitted), bounds.mixture_complexity(len(setting.heads), data.classes, data.floor))
+    else:
+        weights = np.linalg.norm(fitted, axis=1).max(axis=-1)
+        features = np.sqrt(1 + np.mean(np.sum(np.square(setting.represented, dtype=np.float64), axis=-1), axis=-1))
+        complexity = bounds.softmax_complexity(weights, features, data.classes)
+    constant = bounds.lipschitz_constant(data.floor, data.classes)
+    return bounds.finite_sample_term(complexity, data.samples, delta, data.floor, data.classes, constant)
+
+
+def _normalised(probabilities: np.ndarray) -> np.ndarray:
+    """Float32 probabilities as float64 rows that sum to 1 exactly."""
+    wide = probabilities.astype(np.float64)
+    return wide / wide.sum(axis=-1, keepdims=True)
+
+
+def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
+    columns: dict[str, Arrays] = {}
+    for name, values in measured.items():
+        key, column = name.rsplit("/", 1)
+        columns.setdefault(key, {})[column] = values
+    tables = [_labelled(key, pd.DataFrame(values), settings) for key, values in sorted(columns.items())]
+    return pd.concat(tables, ignore_index=True).assign(
+        experiment="kl", dataset="", split="", seed=seed, n_eval=settings.data.evaluation_samples
+    )
+
+
+def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    sort, *parts = key.split("/")
+    if sort == "solved":
+        panel, kind, inputs, direction = parts
+        family, loss = kind.split(".")
+        extra = {"epoch": np.nan, "lr": np.nan, "noise": 0.0, "sharpening": 1.0, "n_train": settings.data.samples}
+    else:
+        loss, rate, noise, power, epoch = parts
+        panel, family, inputs, direction = CURVE_PANEL, "softmax", settings.labels.inputs[0], OWN_DIRECTION[loss]
+        extra = {"epoch": int(epoch), "lr": float(rate), "noise": float(noise), "sharpening": float(power)}
+        extra["n_train"] = settings.strong.curves.samples
+    names = {"panel": panel, "class": family, "head": family, "loss": loss, "direction": direction, "inputs": inputs}
+    weak, strong = PANELS[panel]
+    return cells.assign(**names, **extra, weak=weak, strong=strong, task=range(len(cells)))

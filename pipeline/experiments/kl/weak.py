@@ -1,0 +1,35 @@
+"""Fit the teachers: softmax heads on the frozen weak representation and true labels, by cross-entropy to its optimum.
+
+One item per seed: `<family>.<weak representation>` -> heads (tasks, width + 1, k).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
+from pipeline.experiments.kl.common import students
+from pipeline.experiments.kl.common.settings import Exact, Settings
+from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
+
+
+def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
+    """Teachers of every seed."""
+    arguments = (upstream["data"], upstream["represent"], settings.data.floor, settings.weak)
+    return pool.map(fit_teachers, {unit(seed): (seed, *arguments) for seed in settings.data.seeds})
+
+
+def fit_teachers(
+    seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], floor: float, exact: Exact
+) -> Arrays:
+    """Teachers of one seed, a task each, for both families of truths and each weak representation."""
+    samples, fitted = data[unit(seed)], {}
+    for name in sorted({panel.weak for panel in PANELS.values()}):
+        represented = students.features(unpack(name, represent[unit(seed)]), samples["inputs"])
+        for family in students.FAMILIES:
+            student, heads = students.Student("softmax", "cross_entropy"), np.empty(0)
+            found = students.fit(student, represented, samples[f"{family}_truth"], heads, floor, exact)
+            fitted[f"{family}.{name}"] = found["fitted"]
+    return fitted
