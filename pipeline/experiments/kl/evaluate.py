@@ -15,7 +15,7 @@ from pipeline.experiments.kl.common.settings import Evaluate, Exact, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.kl.strong import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
-from pipeline.summary.metrics import by_unit
+from pipeline.summary.classification import by_unit
 from pipeline.theory import classification_bounds as bounds
 from pipeline.theory.divergence import mean
 

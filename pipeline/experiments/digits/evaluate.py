@@ -1,0 +1,158 @@
+"""Measure teacher, student and ceiling on each split's test images: a cell per student, direction and epoch."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cells import COLUMNS
+from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
+from pipeline.experiments.digits.common.settings import CLASSES, Settings
+from pipeline.experiments.digits.common.splits import one_hot, unit
+from pipeline.experiments.digits.labels import TEMPERED, predict
+from pipeline.experiments.digits.strong import runs
+from pipeline.experiments.kl.common import corruption, measures
+from pipeline.models import mixture
+from pipeline.summary.classification import by_unit
+from pipeline.theory import calibration
+from pipeline.theory import classification_bounds as bounds
+from pipeline.theory.divergence import floored
+
+Array = np.ndarray
+OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
+ROLES = ("weak", "student", "ceiling")
+
+
+def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
+    """Cells of every split, their summary, and the reliability diagrams."""
+    bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
+    measured = pool.map(measure, {unit(i): (i, settings, *bundles) for i in range(settings.data.splits)})
+    tables = [_table(i, measured[unit(i)], settings) for i in range(settings.data.splits)]
+    cells = pd.concat(tables, ignore_index=True)
+    cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS, *extra_columns(settings.evaluate.bins)])
+    last = cells[(cells["epoch"].isna() | (cells["epoch"] == settings.strong.epochs[-1])) & (cells["noise"] == 0)]
+    groups = ("weak", "strong", "class", "loss", "direction")
+    return {
+        "cells": cells,
+        "metrics": by_unit(last[last["sharpening"] == 1], "split", groups, settings.evaluate.confidence),
+    }
+
+
+def extra_columns(bins: tuple[int, ...]) -> list[str]:
+    """Other estimates of the calibration error, and whether the teacher was temperature-scaled."""
+    kinds = [*(f"width{count}" for count in bins[1:]), f"mass{bins[0]}", f"debiased{bins[0]}"]
+    return ["tempered", *(f"{role}_ece_{kind}" for role in ROLES for kind in kinds)]
+
+
+def measure(
+    split: int,
+    settings: Settings,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Arrays:
+    """Measures of one split: `<key>/<column>` -> values over label sets; keys as in strong's bundle, and the epoch."""
+    images, floor = data[unit(split)]["test"], settings.data.floor
+    truth = one_hot(data["digits"]["labels"][images], CLASSES)
+    views = {name: view[images] for name, view in represent[unit(split)].items()}
+    fitted, found = strong[unit(split)], {}
+    best = {width: _ceiling(settings, width, views, fitted) for width in settings.represent.widths}
+    for width, loss, rate, names in runs(settings):
+        place = f"{width}/{loss}/{rate:g}"
+        teachers = np.stack([teacher(name, views, weak[unit(split)], floor) for name in names])
+        for step, epoch in enumerate(settings.strong.epochs):
+            heads = fitted[place][step][: len(names)]
+            students = np.stack([predict(views[f"strong-{width}"], head, floor) for head in heads])
+            columns = _columns(settings, truth, teachers, students, best[width], OWN_DIRECTION[loss])
+            columns |= {
+                f"weak_{part}": fitted[f"{place}/{part}"][step][: len(names)] for part in ("objective", "validation")
+            }
+            found |= {f"{place}/{epoch}/{OWN_DIRECTION[loss]}/{name}": values for name, values in columns.items()}
+    for key, columns in _mixtures(settings, truth, views, weak[unit(split)], fitted, best):
+        found |= {f"{key}/{name}": values for name, values in columns.items()}
+    return found
+
+
+def teacher(name: str, views: Arrays, weak: Arrays, floor: float) -> Array:
+    """The teacher of a label set, over-confident or temperature-scaled as it was; label noise is none of its own."""
+    model, _, power = name.split("/")
+    scale = 1 / float(weak[f"{model}.temperature"][0]) if power == TEMPERED else float(power)
+    return corruption.sharpened(predict(views[model], weak[model], floor), scale, floor)
+
+
+def _ceiling(settings: Settings, width: int, views: Arrays, fitted: Arrays) -> Array:
+    """Cross-entropy on true labels, stopped where the validation loss on true labels is least."""
+    place = f"{width}/cross_entropy/{settings.strong.learning_rates[0]:g}"
+    step = int(fitted[f"{place}/validation"][:, -1].argmin())
+    return predict(views[f"strong-{width}"], fitted[place][step, -1], settings.data.floor)
+
+
+def _mixtures(
+    settings: Settings, truth: Array, views: Arrays, weak: Arrays, fitted: Arrays, best: Mapping[int, Array]
+) -> Iterator[tuple[str, Arrays]]:
+    floor, names = settings.data.floor, [f"{name}/0/1" for name in settings.represent.teachers]
+    teachers = np.stack([teacher(name, views, weak, floor) for name in names])
+    for width in settings.represent.widths:
+        experts = [predict(views[f"strong-{width}"], head, floor) for head in fitted[f"{width}/experts"]]
+        weights = fitted[f"{width}/mixtures"][: len(names)]
+        students = mixture.mix(
+            np.broadcast_to(np.stack(experts, axis=1), (len(names), len(truth), len(experts), CLASSES)), weights
+        )
+        for direction in bounds.DIRECTIONS:
+            columns = _columns(settings, truth, teachers, students, best[width], direction)
+            columns["certificate"] = fitted[f"{width}/mixtures/gap"][: len(names)]
+            yield f"{width}/mixture/0/0/{direction}", columns
+
+
+def _columns(settings: Settings, truth: Array, teachers: Array, students: Array, best: Array, direction: str) -> Arrays:
+    floor, bins = settings.data.floor, settings.evaluate.bins
+    truth, best = (np.broadcast_to(array, teachers.shape) for array in (truth, best))
+    found = measures.measure(truth, teachers, students, best, floor, bins[0])
+    # Towards a one-hot truth the forward direction is infinite: there, and only there, the truth is floored.
+    found |= measures.directed(
+        direction, floored(truth, floor) if direction == "forward" else truth, teachers, students
+    )
+    for role, model in zip(ROLES, (teachers, students, best), strict=True):
+        others = {f"width{count}": calibration.top_label_error(model, truth, count) for count in bins[1:]}
+        others[f"mass{bins[0]}"] = calibration.top_label_error(model, truth, bins[0], "mass")
+        others[f"debiased{bins[0]}"] = calibration.debiased_top_label_error(model, truth, bins[0])
+        found |= {f"{role}_ece_{kind}": values for kind, values in others.items()}
+    return found
+
+
+def _table(split: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
+    columns: dict[str, Arrays] = {}
+    for name, values in measured.items():
+        key, column = name.rsplit("/", 1)
+        columns.setdefault(key, {})[column] = values
+    sets = {f"{width}/{loss}/{rate:g}": names for width, loss, rate, names in runs(settings)}
+    tables = [_labelled(key, pd.DataFrame(values), sets, settings) for key, values in sorted(columns.items())]
+    test = pd.concat(tables, ignore_index=True)
+    return test.assign(experiment="digits", dataset="digits", split=f"{split}", seed=settings.data.seed, task=0)
+
+
+def _labelled(key: str, cells: pd.DataFrame, sets: Mapping[str, list[str]], settings: Settings) -> pd.DataFrame:
+    width, loss, rate, epoch, direction = key.split("/")
+    convex = loss == "mixture"
+    names = sets.get(f"{width}/{loss}/{rate}", [f"{name}/0/1" for name in settings.represent.teachers])
+    weak, noise, power = zip(*(name.split("/") for name in names), strict=True)
+    family = "mixture" if convex else "softmax"
+    return cells.assign(
+        strong=f"random-{width}",
+        weak=weak,
+        head=family,
+        **{"class": family},
+        loss="reverse_kl" if convex else loss,
+        direction=direction,
+        inputs="fresh",
+        epoch=np.nan if convex else int(epoch),
+        lr=np.nan if convex else float(rate),
+        noise=[float(value) for value in noise],
+        sharpening=[np.nan if value == TEMPERED else float(value) for value in power],
+        tempered=[value == TEMPERED for value in power],
+        n_train=settings.data.student,
+        n_eval=1797 - sum(getattr(settings.data, part) for part in ("teacher", "calibration", "student", "validation")),
+    )

@@ -1,0 +1,155 @@
+"""Statistics of classification cells (Yao et al. 2025), one number for a set of cells, by name, and metrics."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.summary.statistics import Statistic, correlation, gain_over_misfit, mean_gain, mean_misfit
+from pipeline.theory import intervals
+
+# Rounding of the solvers and of the CSV, in nats.
+ROUNDING = 1e-7
+
+
+def mean_accuracy_gain(cells: pd.DataFrame) -> float:
+    """Accuracy of the student minus that of its teacher."""
+    return float((cells["student_accuracy"] - cells["weak_accuracy"]).mean())
+
+
+def mean_ece_change(cells: pd.DataFrame) -> float:
+    """Calibration error (ECE) of the student minus that of its teacher."""
+    return float((cells["student_ece"] - cells["weak_ece"]).mean())
+
+
+def share_gain_above_misfit(cells: pd.DataFrame) -> float:
+    """Share of cells with gain >= misfit, B's inequality sample by sample."""
+    return float((cells["gain"] >= cells["misfit"] - ROUNDING).mean())
+
+
+def cross_term_over_misfit(cells: pd.DataFrame) -> float:
+    """Mean cross term over mean misfit, 1 - gain / misfit: at most 0 where B's inequality holds on average."""
+    return float(cells["cross_term"].mean() / cells["misfit"].mean())
+
+
+def share_within_bound(cells: pd.DataFrame) -> float:
+    """Share of cells with |weak_kl - student_kl| <= bound (B-1)."""
+    return float(((cells["weak_kl"] - cells["student_kl"]).abs() <= cells["bound"] + ROUNDING).mean())
+
+
+def share_within_sharp_bound(cells: pd.DataFrame) -> float:
+    """The same with the least possible constant."""
+    return float(((cells["weak_kl"] - cells["student_kl"]).abs() <= cells["sharp_bound"] + ROUNDING).mean())
+
+
+def largest_tightness(cells: pd.DataFrame) -> float:
+    """The most that any cell uses of its bound (B-1)."""
+    return float(cells["tightness"].max())
+
+
+def largest_sharp_tightness(cells: pd.DataFrame) -> float:
+    """The most that any cell uses of the bound with the least possible constant."""
+    return float(cells["sharp_tightness"].max())
+
+
+def share_conditional_within_width(cells: pd.DataFrame) -> float:
+    """Share of cells in which E|F - E[Y|X]| changes by no more than the width of B-3: the repaired statement."""
+    change = (cells["weak_conditional"] - cells["student_conditional"]).abs()
+    return float((change <= cells["calibration_bound"] + ROUNDING).mean())
+
+
+def share_mce_within_width(cells: pd.DataFrame) -> float:
+    """Share of cells in which the binned marginal calibration error changes by no more than the width of B-3."""
+    change = (cells["weak_mce"] - cells["student_mce"]).abs()
+    return float((change <= cells["calibration_bound"]).mean())
+
+
+def kl_identity_residual(cells: pd.DataFrame) -> float:
+    """Largest |misfit - gain - cross_term| over the cells, in nats."""
+    return float((cells["misfit"] - cells["gain"] - cells["cross_term"]).abs().max())
+
+
+def share_above_gain_bound(cells: pd.DataFrame) -> float:
+    """Share of cells with gain >= misfit - log(1 / gamma) sqrt(2 epsilon) (B-5, convex class)."""
+    return float((cells["gain"] >= cells["gain_bound"] - ROUNDING).mean())
+
+
+def accuracy_lost_after_early_stop(cells: pd.DataFrame) -> float:
+    """Accuracy where weak validation would stop minus accuracy at the last epoch."""
+    curve = over_epochs(cells)
+    return float(curve["student_accuracy"][curve["weak_validation"].idxmin()] - curve["student_accuracy"].iloc[-1])
+
+
+def accuracy_lost_by_early_stop(cells: pd.DataFrame) -> float:
+    """Accuracy of the best epoch minus accuracy where weak validation would stop; never negative."""
+    curve = over_epochs(cells)
+    return float(curve["student_accuracy"].max() - curve["student_accuracy"][curve["weak_validation"].idxmin()])
+
+
+def ece_rise_after_early_stop(cells: pd.DataFrame) -> float:
+    """ECE at the last epoch minus ECE where weak validation would stop."""
+    curve = over_epochs(cells)
+    return float(curve["student_ece"].iloc[-1] - curve["student_ece"][curve["weak_validation"].idxmin()])
+
+
+def mean_student_accuracy(cells: pd.DataFrame) -> float:
+    """Accuracy of the students."""
+    return float(cells["student_accuracy"].mean())
+
+
+def over_epochs(cells: pd.DataFrame) -> pd.DataFrame:
+    """Means of the cells of each epoch, by epoch."""
+    return cells.groupby("epoch").mean(numeric_only=True).sort_index()
+
+
+CLASSIFICATION: dict[str, Statistic] = {
+    function.__name__: function
+    for function in (
+        mean_accuracy_gain,
+        mean_ece_change,
+        share_gain_above_misfit,
+        cross_term_over_misfit,
+        share_within_bound,
+        share_within_sharp_bound,
+        largest_tightness,
+        largest_sharp_tightness,
+        share_conditional_within_width,
+        share_mce_within_width,
+        kl_identity_residual,
+        share_above_gain_bound,
+        accuracy_lost_after_early_stop,
+        accuracy_lost_by_early_stop,
+        ece_rise_after_early_stop,
+        mean_student_accuracy,
+    )
+}
+SHOWN: tuple[Statistic, ...] = (
+    gain_over_misfit,
+    mean_gain,
+    mean_misfit,
+    mean_accuracy_gain,
+    mean_ece_change,
+    share_within_bound,
+    largest_sharp_tightness,
+)
+
+
+def by_unit(cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float) -> dict[str, Any]:
+    """Statistics per unit, then mean and interval over units, nested by the grouping columns."""
+    tree: dict[str, Any] = {}
+    for key, group in cells.groupby(list(groups), sort=False):
+        branch = tree
+        for part in key[:-1]:
+            branch = branch.setdefault(str(part), {})
+        members = [member for _, member in group.groupby(unit)]
+        shown = (*SHOWN, correlation) if min(map(len, members)) > 2 else SHOWN
+        branch[str(key[-1])] = {statistic.__name__: _estimate(statistic, members, confidence) for statistic in shown}
+    return tree
+
+
+def _estimate(statistic: Statistic, members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
+    over = intervals.correlation_over_units if statistic is correlation else intervals.over_units
+    estimate = over([statistic(member) for member in members], confidence)
+    ends = {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
+    # One unit alone has no interval: JSON has no infinity, so its ends are null.
+    return {name: float(f"{value:.6g}") if np.isfinite(value) else None for name, value in ends.items()}
