@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.models import compiled, kernels, mlp
-from pipeline.models.heads import predict
+from pipeline.models.network import compiled, kernels, mlp
+from pipeline.models.network.heads import predict
 
 ROOT = Path(__file__).parents[1]
 
