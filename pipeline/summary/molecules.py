@@ -44,9 +44,8 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
 
 
 def full_labels(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells whose teacher saw all labels of its training part, with columns ladder and size of the weak model."""
-    named = cells["weak"].str.extract(r"^(?P<ladder>[a-z]+)-(?P<size>\d+)$")
-    return cells.assign(ladder=named["ladder"], size=named["size"].astype(float)).dropna(subset=["ladder"])
+    """Cells whose teacher saw all labels of its training part; the others belong to the low-sample figure."""
+    return cells[cells["regime"] == "full"]
 
 
 def _protocols(cells: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -60,7 +59,7 @@ def _protocol(cells: pd.DataFrame, head: str, inputs: str, settings: Intervals) 
     ladders = []
     for name in LADDERS:
         member = cells[cells["ladder"] == name]
-        rungs = [_rung(group, int(size), settings.confidence) for size, group in member.groupby("size")]
+        rungs = [_rung(group, int(size), settings.confidence) for size, group in member.groupby("weak_size")]
         if rungs:
             ratios = [gain_over_misfit(group) for _, group in member.groupby("split")]
             ratio = over_units("gain_over_misfit", ratios, settings.confidence)
