@@ -50,7 +50,6 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "axes.axisbelow": True,
 }
-DATASETS = {"esol": "ESOL", "freesolv": "FreeSolv", "lipop": "Lipophilicity"}
 UNITS = {"esol": "log(mol/L)²", "freesolv": "(kcal/mol)²", "lipop": "log D²"}
 GAIN = "gain  d(w, t) − d(s, t)"
 MISFIT = "misfit  d(s, w)"

@@ -214,7 +214,7 @@ def test_low_sample_pairs_meet_both_ways() -> None:
         np.exp(np.log(taught["student_error"]).mean()), rel=1e-5
     )
     assert pair["gain_over_misfit"]["large_teaches"][0]["value"] == pytest.approx(
-        (taught["gain"] / taught["misfit"]).mean(), rel=1e-5
+        taught["gain"].mean() / taught["misfit"].mean(), rel=1e-5
     )
 
 

@@ -36,6 +36,17 @@ def over_units_in_logs(values: Sequence[float], confidence: float) -> Estimate:
     return Estimate(math.exp(estimate.value), low, high, estimate.n)
 
 
+def ratio_over_units(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:
+    """Ratio of two means over units with its linearised Student's t interval (the ratio estimator of survey sampling).
+
+    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.
+    """
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    ratio = above.mean() / below.mean()
+    around = intervals.over_units((above - ratio * below) / below.mean(), confidence)
+    return Estimate(float(ratio), float(ratio + around.low), float(ratio + around.high), around.n)
+
+
 def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
     """Bootstrap over the tasks of one seed; ``name`` picks the random stream, so that no interval moves another."""
     stream = streams.generator(settings.seed, f"intervals/{name}/{statistic}")

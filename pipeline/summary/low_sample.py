@@ -6,9 +6,9 @@ import pandas as pd
 
 from pipeline.core.config import Intervals
 from pipeline.core.errors import InputError
-from pipeline.summary.estimates import over_units, over_units_in_logs, plain
-from pipeline.summary.statistics import gain_over_misfit
+from pipeline.summary.estimates import over_units_in_logs, plain, ratio_over_units
 from pipeline.summary.tables import Tables
+from pipeline.summary.words import DATASETS
 from pipeline.theory.intervals import Estimate
 
 
@@ -74,14 +74,8 @@ def _by_count(cells: pd.DataFrame, column: str, counts: list[int], confidence: f
 
 
 def _ratios(cells: pd.DataFrame, counts: list[int], confidence: float) -> list[Estimate]:
-    return [
-        over_units(
-            "gain_over_misfit",
-            [gain_over_misfit(group) for _, group in cells[cells["n_train"] == count].groupby("split")],
-            confidence,
-        )
-        for count in counts
-    ]
+    by_split = [cells[cells["n_train"] == count].groupby("split")[["gain", "misfit"]].mean() for count in counts]
+    return [ratio_over_units(splits["gain"], splits["misfit"], confidence) for splits in by_split]
 
 
 def _reading(datasets: list[dict[str, Any]]) -> str:
@@ -93,7 +87,8 @@ def _reading(datasets: list[dict[str, Any]]) -> str:
             counts = [
                 str(count) for count, swapped in zip(drawn["counts"], drawn["large_is_worse"], strict=True) if swapped
             ]
-            worse.append(f"{item['dataset']} at {', '.join(counts)} labels" if counts else f"{item['dataset']} never")
+            where = f"at {', '.join(counts)} labels" if counts else "never"
+            worse.append(f"{DATASETS[item['dataset']]} {where}")
         texts.append(
             f"{pair['large']} is the worse teacher than {pair['small']} ({pair['training']}): {'; '.join(worse)}"
         )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.core.config import Intervals
 from pipeline.core.errors import InputError
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_units, plain, ratio_over_units
 from pipeline.summary.panels import axis_limits
 from pipeline.summary.statistics import gain_over_misfit
 from pipeline.summary.tables import Tables
@@ -71,8 +71,7 @@ def _rung(cells: pd.DataFrame, size: int, confidence: float) -> dict[str, Any]:
     # Seeds of pretraining are averaged within a split, so that the interval is over splits alone.
     splits = cells.groupby("split")[list(MEASURED)].mean()
     over_splits = {name: over_units(name, splits[name].to_list(), confidence) for name in MEASURED}
-    ratios = [gain_over_misfit(group) for _, group in cells.groupby("split")]
-    over_splits["gain_over_misfit"] = over_units("gain_over_misfit", ratios, confidence)
+    over_splits["gain_over_misfit"] = ratio_over_units(splits["gain"], splits["misfit"], confidence)
     return {
         "size": size,
         "splits": splits.reset_index()[["split", "gain", "misfit"]].to_dict("records"),

@@ -10,7 +10,7 @@ from pipeline.core.config import Intervals
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.molecules import full_labels
 from pipeline.summary.tables import Tables
-from pipeline.summary.words import written
+from pipeline.summary.words import DATASETS, written
 from pipeline.theory import selection
 
 # A's table reads the rule off the test molecules; a practitioner has the validation part.
@@ -107,5 +107,5 @@ def _reading(datasets: list[dict[str, Any]]) -> str:
     texts = []
     for item in datasets:
         paper = next(entry for entry in item["regrets"] if (entry["rule"], entry["sample"]) == (PAPER, "test"))
-        texts.append(f"{item['dataset']} {written(plain(paper['mean']))} (by lot {item['by_lot'].value:.2f})")
+        texts.append(f"{DATASETS[item['dataset']]} {written(plain(paper['mean']))} (by lot {item['by_lot'].value:.2f})")
     return f"Regret of the smallest (weak error - misfit), squared label units: {', '.join(texts)}."
