@@ -38,7 +38,7 @@ def _shrink_molecules(block: dict[str, Any]) -> None:
     block["represent"]["strong"] = "pretrained"
     block["weak"]["adamw"]["epochs"] = block["strong"]["adamw"]["epochs"] = 5
     block["weak"]["radii"] = block["strong"]["radii"] = [0.1, 1.0]
-    block["weak"]["few_labels"].update(counts=[4, 10], steps=20)
+    block["weak"]["few_labels"].update(counts=[10], steps=20)
     block["weak"]["few_labels"]["finetuning"].update(hidden_sizes=[8, 16], steps=2)
 
 
