@@ -18,7 +18,8 @@ def figure(tables: Tables, settings: Intervals) -> dict[str, Any]:
     pairs = [pair for pair in _pairs(cells) if not _between(cells, *pair).empty]
     if not pairs:
         raise InputError(
-            "results/molecules/cells.csv has no teachers with few labels; run `dvc repro evaluate@molecules`"
+            "results/molecules/cells.csv has no teachers with few labels; give molecules.weak.few_labels.counts in "
+            "params.yaml and run `dvc repro`"
         )
     datasets = [
         {"dataset": str(name), "pairs": [_pair(group, *pair, settings.confidence) for pair in pairs]}

@@ -25,7 +25,10 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
     cells = full_labels(tables["molecules"]).query("dataset == @dataset")
     groups = [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(cells)]
     if not groups:
-        raise InputError(f"results/molecules/cells.csv has no cell of {dataset}; run `dvc repro evaluate@molecules`")
+        raise InputError(
+            f"results/molecules/cells.csv has no cell of {dataset}; name it under molecules.data.datasets "
+            "in params.yaml and run `dvc repro`"
+        )
     study = tables.get(STUDY)
     published = [] if study is None else full_labels(study).query("dataset == @dataset")
     return plain(
