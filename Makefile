@@ -20,6 +20,7 @@ figures: $(INSTALLED)
 	python -m pipeline.figures
 	python -m pipeline.claims
 	python -m pipeline.report
+	python -m pipeline.readme
 
 studies: $(INSTALLED)
 	python -m pipeline.reproduce --all-pipelines

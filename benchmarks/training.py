@@ -18,7 +18,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.models import heads, mlp  # noqa: E402
+from pipeline.models.network import heads, mlp  # noqa: E402
 
 EPOCHS, BATCH = 1000, 32
 PRETRAINING_TASKS, TASKS, SAMPLES = 10, 100, 2000

@@ -50,6 +50,7 @@ STYLE = {
     "figure.constrained_layout.use": True,
     "axes.axisbelow": True,
 }
+UNITS = {"esol": "log(mol/L)²", "freesolv": "(kcal/mol)²", "lipop": "log D²"}
 GAIN = "gain  d(w, t) − d(s, t)"
 MISFIT = "misfit  d(s, w)"
 

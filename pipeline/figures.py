@@ -8,11 +8,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import papermill
+from jupyter_core.utils import ensure_event_loop
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
@@ -66,16 +67,17 @@ def execute(notebook: str, names: list[str], folder: Path) -> None:
     EXECUTED.mkdir(parents=True, exist_ok=True)
     copy = EXECUTED / source.name
     try:
-        papermill.execute_notebook(
-            source,
-            copy,
-            {"figures": names, "folder": str(folder)},
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            cwd=str(Path.cwd()),
-            extra_arguments=["--log-level=CRITICAL"],
-        )
+        with closing(ensure_event_loop()):  # papermill would leave this thread's loop open
+            papermill.execute_notebook(
+                source,
+                copy,
+                {"figures": names, "folder": str(folder)},
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                cwd=str(Path.cwd()),
+                extra_arguments=["--log-level=CRITICAL"],
+            )
     except PapermillExecutionError as error:
         raise InputError(f"{source}: {error.ename}: {error.evalue}; the executed copy {copy} shows where") from None
 

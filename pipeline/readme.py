@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
+VERDICTS = ("holds", "fails", "inconclusive", "not run")
 BEGIN, END = "<!-- generated: python -m pipeline.readme -->", "<!-- end of generated -->"
 
 
@@ -40,7 +41,10 @@ def block(root: Path) -> str:
 
 
 def _panels(metrics: dict[str, Any]) -> list[str]:
-    rows = ["| panel (head adamw, inputs reused) | correlation of gain and misfit | gain / misfit |", "| --- | --- | --- |"]
+    rows = [
+        "| panel (head adamw, inputs reused) | correlation of gain and misfit | gain / misfit |",
+        "| --- | --- | --- |",
+    ]
     for panel, heads in metrics.items():
         summary = heads["adamw"]["reused"]
         rows.append(f"| {panel} | {_interval(summary['correlation'])} | {_interval(summary['gain_over_misfit'])} |")
@@ -48,19 +52,15 @@ def _panels(metrics: dict[str, Any]) -> list[str]:
 
 
 def _claims(claims: list[dict[str, Any]]) -> list[str]:
-    counts = Counter(claim["verdict"] for claim in claims)
-    rows = [f"Claims: {', '.join(f'{count} {verdict}' for verdict, count in sorted(counts.items()))}.", ""]
-    rows += ["| claim | wording | measured | verdict |", "| --- | --- | --- | --- |"]
-    return rows + [f"| {c['statement']} | {c['wording']} | {_measured(c)} | {c['verdict']} |" for c in claims]
+    counted = Counter((claim["figure"], claim["verdict"]) for claim in claims)
+    rows = [f"| claims judged by | {' | '.join(VERDICTS)} |", f"| --- |{' --- |' * len(VERDICTS)}"]
+    for figure in sorted({claim["figure"] for claim in claims}):
+        rows.append(f"| `{figure}` | {' | '.join(str(counted[figure, verdict]) for verdict in VERDICTS)} |")
+    return rows
 
 
 def _interval(summary: dict[str, float | None]) -> str:
     return f"{_number(summary['mean'])} [{_number(summary['low'])}, {_number(summary['high'])}]"
-
-
-def _measured(claim: dict[str, Any]) -> str:
-    low, high = claim["interval"] or (None, None)
-    return _interval({"mean": claim["measured"], "low": low, "high": high})
 
 
 def _number(value: float | None) -> str:

@@ -67,6 +67,7 @@ def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]]) -> str:
         claims=claims,
         verdicts=Counter(claim["verdict"] for claim in claims),
         order=VERDICTS,
+        datasets=words.DATASETS,
         versions=dict(versions()),
         machine=machine(),
         runtimes=runtimes(),

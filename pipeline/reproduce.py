@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline import readme
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
@@ -30,6 +31,7 @@ def main() -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     if subprocess.run([sys.executable, "-m", "dvc", "repro", *sys.argv[1:]], env=environment, check=False).returncode:
         raise InputError("dvc repro stopped, see above; `make reproduce` goes on from there")
+    readme.main()
     print(summary(committed, time.perf_counter() - started))
 
 

@@ -27,7 +27,19 @@ def tiny_params() -> dict[str, Any]:
         block["strong"]["exact"]["minimum_active"] = 4
     params["synthetic"]["represent"]["epochs"] = 120
     params["realizability"]["represent"].update(weak_epochs=3, strong_epochs=[2, 4])
+    _shrink_molecules(params["molecules"])
     return params
+
+
+def _shrink_molecules(block: dict[str, Any]) -> None:
+    block["data"]["splits"] = ["122", "123"]
+    block["data"]["corpus"].update(molecules=320, rarest_token=2)
+    block["ladder"].update(hidden_sizes=[8, 16], morgan_bits=[8, 16])
+    block["represent"]["strong"] = "pretrained"
+    block["weak"]["adamw"]["epochs"] = block["strong"]["adamw"]["epochs"] = 5
+    block["weak"]["radii"] = block["strong"]["radii"] = [0.1, 1.0]
+    block["weak"]["few_labels"].update(counts=[10], steps=20)
+    block["weak"]["few_labels"]["finetuning"].update(hidden_sizes=[8, 16], steps=2)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from matplotlib import image
 from pipeline import figures
 from pipeline.core import config
 from pipeline.core.errors import InputError
-from pipeline.summary import panels, tables
+from pipeline.summary import low_sample, molecules, panels, realizability, selection, tables
 from pipeline.summary.charikar import FIGURES
 from pipeline.summary.estimates import plain
 from pipeline.theory.intervals import Estimate
@@ -34,24 +34,20 @@ def run(stage: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `python -m pipeline.figures` has run on toy cells."""
-    cells = {"results/synthetic": toy_cells.synthetic(), "published/realizability": toy_cells.realizability()}
-    folder = toy_cells.repository(tmp_path_factory.mktemp("drawn"), cells)
+    folder = toy_cells.repository(tmp_path_factory.mktemp("drawn"), toy_cells.everything())
     finished = run("figures", folder)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
     return folder
 
 
-def test_without_the_study_the_main_cells_are_drawn(tmp_path: Path) -> None:
-    folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic()})
-    for path in (folder / "notebooks").glob("charikar_synthetic.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        notebook.cells[-1].source = ""
-        nbformat.write(notebook, path)
-    finished = run("figures", folder)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    numbers = json.loads((folder / "paper_figures/charikar_realizability.json").read_text())
+def test_without_the_study_the_main_cells_are_drawn(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = realizability.realizability({"synthetic": toy_cells.synthetic()}, SETTINGS)
     assert not numbers["study_published"] and not numbers["grid"] and len(numbers["main"]) == 3
-    assert (folder / "paper_figures/charikar_realizability.png").exists()
+    monkeypatch.chdir(drawn)
+    figures.draw({"charikar_realizability": numbers}, tmp_path)
+    assert (tmp_path / "charikar_realizability.png").exists()
 
 
 def names(folder: Path) -> list[str]:
@@ -70,14 +66,18 @@ def test_every_figure_is_drawn_and_not_blank(drawn: Path) -> None:
 
 def test_drawn_numbers_are_those_of_the_summaries(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(drawn)
-    for name, numbers in figures.compute(tables.read(["synthetic"]), config.intervals()).items():
+    for name, numbers in figures.compute(tables.read(["synthetic", "molecules"]), config.intervals()).items():
         assert json.loads((drawn / "paper_figures" / f"{name}.json").read_text()) == numbers
 
 
-def test_same_numbers_give_the_same_bytes(drawn: Path) -> None:
+def test_same_numbers_give_the_same_bytes(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(drawn)
+    monkeypatch.setenv("W2S_WORKERS", "1")
     before = {path.name: path.read_bytes() for path in (drawn / "paper_figures").iterdir()}
-    assert run("figures", drawn).returncode == 0
-    assert {path.name: path.read_bytes() for path in (drawn / "paper_figures").iterdir()} == before
+    again = {name: json.loads(before[f"{name}.json"]) for name in ("charikar_fig2b", "charikar_selection")}
+    figures.draw(again, tmp_path)
+    for path in tmp_path.glob("charikar*"):
+        assert path.read_bytes() == before[path.name], path.name
 
 
 def test_pictures_leak_neither_paths_nor_dates(drawn: Path) -> None:
@@ -108,14 +108,19 @@ def test_incomplete_cells_are_one_line_and_leave_earlier_figures(
     assert earlier.read_bytes() == b"earlier" and len(list(earlier.parent.iterdir())) == 1
 
 
-def test_a_failing_notebook_is_one_line_and_leaves_earlier_figures(drawn: Path, tmp_path: Path) -> None:
-    folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic()})
-    for path in (folder / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        notebook.cells[-1].source = "raise ValueError('no ink')"
-        nbformat.write(notebook, path)
-    finished = run("figures", folder)
-    assert finished.returncode == 1 and finished.stderr.count("\n") == 1 and "no ink" in finished.stderr
+def test_a_failing_notebook_is_one_line_and_leaves_earlier_figures(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0,))})
+    source = folder / "notebooks/charikar_synthetic.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[-1].source = "raise ValueError('no ink')"
+    nbformat.write(notebook, source)
+    monkeypatch.chdir(folder)
+    numbers = json.loads((drawn / "paper_figures/charikar_fig2a.json").read_text())
+    monkeypatch.setattr(figures, "compute", lambda cells, settings: {"charikar_fig2a": numbers})
+    with pytest.raises(InputError, match="notebooks/charikar_synthetic.ipynb: ValueError: no ink; [^\n]*$"):
+        figures.main()
     assert not (folder / "paper_figures").exists()
 
 
@@ -170,3 +175,53 @@ def test_one_seed_has_no_interval_over_seeds() -> None:
 def test_plain_has_six_digits_and_no_infinity() -> None:
     assert plain({"x": (np.float64(1.23456789), np.int64(3), np.nan)}) == {"x": [1.23457, 3, None]}
     assert plain(Estimate(1.0, -np.inf, np.inf, 1)) == {"value": 1.0, "low": None, "high": None, "n": 1}
+
+
+def test_selection_regret_by_hand() -> None:
+    cells = toy_cells.molecules()
+    numbers = selection.figure({"molecules": cells}, SETTINGS)
+    esol = next(item for item in numbers["datasets"] if item["dataset"] == "esol")
+    chosen = cells.query(
+        "dataset == 'esol' and ladder == 'smiles' and regime == 'full' and head == 'adamw' and inputs == 'same'"
+    )
+    for prefix, sample in (("", "test"), ("valid_", "valid")):
+        expected = []
+        for _, draw in chosen.groupby("split"):
+            picked = (draw[f"{prefix}weak_error"] - draw[f"{prefix}misfit"]).idxmin()
+            expected.append(draw.loc[picked, "student_error"] - draw["student_error"].min())
+        entry = next(e for e in esol["regrets"] if (e["rule"], e["sample"]) == ("smallest_difference", sample))
+        np.testing.assert_allclose(entry["values"], expected, rtol=1e-5, atol=1e-12)
+        assert entry["mean"]["value"] == pytest.approx(np.mean(expected), rel=1e-5)
+    row = esol["table"][0]
+    small = chosen[chosen["weak_size"] == row["size"]]
+    assert row["difference"]["mean"] == pytest.approx((small["weak_error"] - small["misfit"]).mean(), rel=1e-5)
+    assert row["student_error"]["deviation"] == pytest.approx(small["student_error"].std(), rel=1e-5)
+
+
+def test_low_sample_pairs_meet_both_ways() -> None:
+    cells = toy_cells.molecules()
+    numbers = low_sample.figure({"molecules": cells}, SETTINGS)
+    pair = numbers["datasets"][0]["pairs"][1]
+    assert (pair["small"], pair["large"], pair["training"], pair["counts"]) == (
+        "smiles-8",
+        "smiles-96",
+        "finetuned",
+        [10, 100],
+    )
+    chosen = cells.query("dataset == 'esol' and regime == 'few' and training == 'finetuned' and n_train == 10")
+    taught = chosen.query("weak == 'smiles-96' and strong == 'smiles-8'")
+    assert pair["student"]["small"][0]["value"] == pytest.approx(
+        np.exp(np.log(taught["student_error"]).mean()), rel=1e-5
+    )
+    assert pair["gain_over_misfit"]["large_teaches"][0]["value"] == pytest.approx(
+        taught["gain"].mean() / taught["misfit"].mean(), rel=1e-5
+    )
+
+
+def test_published_molecules_are_drawn_beside() -> None:
+    cells = toy_cells.molecules()
+    alone = molecules.molecules({"molecules": cells}, "esol", SETTINGS)
+    assert not alone["study_published"] and not alone["study"]
+    study = cells.assign(training="finetuned")
+    beside = molecules.molecules({"molecules": cells, "published/molecules": study}, "esol", SETTINGS)
+    assert beside["study_published"] and beside["study"][0]["ladders"] and beside["protocols"] == alone["protocols"]

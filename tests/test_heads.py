@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.models import heads
+from pipeline.models.network import heads
 
 ADAMW = {"learning_rate": 1e-3, "weight_decay": 0.01, "batch_size": 32}
 Array = np.ndarray

@@ -189,8 +189,8 @@ def test_one_changed_number_runs_only_what_it_touches(tiny_clone: Path) -> None:
     shown = dvc(tiny_clone, "repro", "--dry")
     (tiny_clone / "params.yaml").write_text(text)
     ran = [line for line in shown.splitlines() if line.startswith("Running stage")]
-    assert ran[0] == "Running stage 'strong@synthetic':" and "molecules" not in shown
-    assert not any("represent@" in line or "weak@" in line for line in ran)
+    assert ran[0] == "Running stage 'strong@synthetic':"
+    assert not any("molecules" in line or "represent@" in line or "weak@" in line for line in ran)
 
 
 def changed(text: str) -> dict:

@@ -49,12 +49,45 @@ def realizability(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.Dat
     return _complete(pd.concat(tables, ignore_index=True), "realizability")
 
 
+def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
+    """Cells of the molecules experiment: two ladders with all labels, and three models that teach each other with few."""
+    generator = np.random.default_rng(3)
+    full = [("smiles", size) for size in (8, 16, 96)] + [("morgan", size) for size in (8, 64)]
+    few = [("smiles-8", "smiles", 8), ("smiles-96", "smiles", 96), ("minimol", "strong", 0)]
+    rows = [
+        {"weak": f"{ladder}-{size}", "strong": "minimol", "ladder": ladder, "weak_size": size, "regime": "full",
+         "training": "frozen", "head": head, "inputs": inputs, "n_train": 900}
+        for ladder, size in full for head in ("adamw", "ball") for inputs in ("same", "half")]
+    rows += [
+        {"weak": weak, "strong": strong, "ladder": ladder, "weak_size": size, "regime": "few", "training": training,
+         "head": "ball", "inputs": "half", "n_train": count}
+        for weak, ladder, size in few for strong, _, _ in few if strong != weak
+        for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1] for count in (10, 100)]
+    draws = [(dataset, split, pd.DataFrame(rows)) for dataset in ("esol", "freesolv", "lipop") for split in splits]
+    tables = [table.assign(dataset=dataset, split=split, seed=0, task="") for dataset, split, table in draws]
+    cells = pd.concat([pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables],
+                      ignore_index=True)
+    for name in ("weak_error", "student_error", "misfit"):
+        cells[f"valid_{name}"] = cells[name] * generator.uniform(0.9, 1.1, len(cells))
+    for name in ("gain", "misfit", "epsilon", "bound"):
+        cells[f"train_{name}"] = cells[name].where(cells["head"] == "ball")
+    cells = cells.assign(experiment="molecules", panel="pretrained", n_eval=113)
+    return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
+
+
+def everything() -> dict[str, pd.DataFrame]:
+    """Cells of both experiments and of the study, by folder."""
+    return {"results/synthetic": synthetic(), "results/molecules": molecules(), "published/realizability": realizability()}
+
+
 def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     """A folder with the repository's params, claims and notebooks, and these cells (key: folder below the root)."""
     params = YAML().load(ROOT / "params.yaml")
     params["experiments"] = [name.split("/")[1] for name in tables if name.startswith("results/")]
     for name in set(params) - {"experiments", "studies", "intervals", *params["experiments"], *params["studies"]}:
         del params[name]
+    for name in set(params["experiments"]) - set(params):
+        params[name] = {}
     params["intervals"]["resamples"] = 100
     YAML().dump(params, folder / "params.yaml")
     (folder / "claims.yaml").write_bytes((ROOT / "claims.yaml").read_bytes())

@@ -1,1 +1,1 @@
-"""Small ReLU networks and linear heads, trained by hand-written kernels, one thread each."""
+"""Models: small networks trained by our own kernels, and the molecule models built on libraries."""

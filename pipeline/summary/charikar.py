@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.core.config import Intervals
-from pipeline.summary import panels
+from pipeline.summary import low_sample, panels, selection
 from pipeline.summary.molecules import molecules
 from pipeline.summary.realizability import realizability
 from pipeline.summary.tables import Tables
@@ -63,6 +63,15 @@ FIGURES: dict[str, Figure] = {
         "charikar_molecules",
         "Figure 2f, Lipophilicity: octanol/water distribution.",
         partial(_molecules, "lipop"),
+    ),
+    "charikar_selection": Figure(
+        "molecules",
+        "charikar_selection",
+        "Which weak model to learn from: regret of the selection rules.",
+        selection.figure,
+    ),
+    "charikar_low_sample": Figure(
+        "molecules", "charikar_low_sample", "Few labels: when the small model is the better teacher.", low_sample.figure
     ),
     "charikar_realizability": Figure(
         "synthetic",

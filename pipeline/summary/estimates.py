@@ -29,6 +29,24 @@ def over_units(statistic: str, values: Sequence[float], confidence: float) -> Es
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 
 
+def over_units_in_logs(values: Sequence[float], confidence: float) -> Estimate:
+    """Geometric mean of positive values over units with Student's t interval on the log scale."""
+    estimate = intervals.over_units(np.log(values), confidence)
+    low, high = (math.exp(end) if math.isfinite(end) else end for end in (estimate.low, estimate.high))
+    return Estimate(math.exp(estimate.value), low, high, estimate.n)
+
+
+def ratio_over_units(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:
+    """Ratio of two means over units with its linearised Student's t interval (the ratio estimator of survey sampling).
+
+    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.
+    """
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    ratio = above.mean() / below.mean()
+    around = intervals.over_units((above - ratio * below) / below.mean(), confidence)
+    return Estimate(float(ratio), float(ratio + around.low), float(ratio + around.high), around.n)
+
+
 def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
     """Bootstrap over the tasks of one seed; ``name`` picks the random stream, so that no interval moves another."""
     stream = streams.generator(settings.seed, f"intervals/{name}/{statistic}")
@@ -62,14 +80,17 @@ def _range(statistic: str) -> tuple[float, float]:
     return (-1.0, 1.0) if statistic.endswith("rank_correlation") else (-math.inf, math.inf)
 
 
+# Called for every resample, so they are sums of products and nothing else.
 def _correlation(gain: np.ndarray, misfit: np.ndarray) -> float:
-    gain, misfit = gain - gain.mean(), misfit - misfit.mean()
-    scale = math.sqrt((gain @ gain) * (misfit @ misfit))
-    return float(gain @ misfit / scale) if scale > 0 else 0.0
+    ones = np.ones(len(gain))
+    total, other = float(gain @ ones), float(misfit @ ones)
+    spread = (gain @ gain - total * total / len(gain)) * (misfit @ misfit - other * other / len(gain))
+    return float((gain @ misfit - total * other / len(gain)) / math.sqrt(spread)) if spread > 0 else 0.0
 
 
 def _ratio(gain: np.ndarray, misfit: np.ndarray) -> float:
-    return float(gain.mean() / misfit.mean())
+    ones = np.ones(len(gain))
+    return float(gain @ ones) / float(misfit @ ones)
 
 
 _OF_GAIN_AND_MISFIT = {"correlation": _correlation, "gain_over_misfit": _ratio}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.core.config import Intervals
 from pipeline.core.errors import InputError
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_units, plain, ratio_over_units
 from pipeline.summary.panels import axis_limits
 from pipeline.summary.statistics import gain_over_misfit
 from pipeline.summary.tables import Tables
@@ -25,7 +25,10 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
     cells = full_labels(tables["molecules"]).query("dataset == @dataset")
     groups = [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(cells)]
     if not groups:
-        raise InputError(f"results/molecules/cells.csv has no cell of {dataset}; run `dvc repro evaluate@molecules`")
+        raise InputError(
+            f"results/molecules/cells.csv has no cell of {dataset}; name it under molecules.data.datasets "
+            "in params.yaml and run `dvc repro`"
+        )
     study = tables.get(STUDY)
     published = [] if study is None else full_labels(study).query("dataset == @dataset")
     return plain(
@@ -44,9 +47,8 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
 
 
 def full_labels(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells whose teacher saw all labels of its training part, with columns ladder and size of the weak model."""
-    named = cells["weak"].str.extract(r"^(?P<ladder>[a-z]+)-(?P<size>\d+)$")
-    return cells.assign(ladder=named["ladder"], size=named["size"].astype(float)).dropna(subset=["ladder"])
+    """Cells whose teacher saw all labels of its training part; the others belong to the low-sample figure."""
+    return cells[cells["regime"] == "full"]
 
 
 def _protocols(cells: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -60,7 +62,7 @@ def _protocol(cells: pd.DataFrame, head: str, inputs: str, settings: Intervals) 
     ladders = []
     for name in LADDERS:
         member = cells[cells["ladder"] == name]
-        rungs = [_rung(group, int(size), settings.confidence) for size, group in member.groupby("size")]
+        rungs = [_rung(group, int(size), settings.confidence) for size, group in member.groupby("weak_size")]
         if rungs:
             ratios = [gain_over_misfit(group) for _, group in member.groupby("split")]
             ratio = over_units("gain_over_misfit", ratios, settings.confidence)
@@ -72,8 +74,7 @@ def _rung(cells: pd.DataFrame, size: int, confidence: float) -> dict[str, Any]:
     # Seeds of pretraining are averaged within a split, so that the interval is over splits alone.
     splits = cells.groupby("split")[list(MEASURED)].mean()
     over_splits = {name: over_units(name, splits[name].to_list(), confidence) for name in MEASURED}
-    ratios = [gain_over_misfit(group) for _, group in cells.groupby("split")]
-    over_splits["gain_over_misfit"] = over_units("gain_over_misfit", ratios, confidence)
+    over_splits["gain_over_misfit"] = ratio_over_units(splits["gain"], splits["misfit"], confidence)
     return {
         "size": size,
         "splits": splits.reset_index()[["split", "gain", "misfit"]].to_dict("records"),

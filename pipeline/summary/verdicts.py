@@ -47,6 +47,12 @@ class Filter(Block):
     inputs: Literal["fresh", "reused", "same", "half"] | None = None
     schedule: Literal["sequential", "joint"] | None = None
     epochs: Count | None = None
+    ladder: Literal["smiles", "morgan", "strong"] | None = None
+    regime: Literal["full", "few"] | None = None
+    training: Literal["frozen", "finetuned"] | None = None
+    weak: Word | None = None
+    strong: Word | None = None
+    n_train: Count | None = None
 
 
 class Claim(Block):

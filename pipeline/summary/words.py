@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+DATASETS = {"esol": "ESOL", "freesolv": "FreeSolv", "lipop": "Lipophilicity"}
+
 
 def written(estimate: Mapping[str, float | None], digits: int = 2) -> str:
     """`0.84 [0.67, 0.92]`; the bracket is left out where there is no interval."""

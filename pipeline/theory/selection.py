@@ -46,7 +46,7 @@ RULES = {
 
 
 def candidates(weak_error: ArrayLike, student_error: ArrayLike, misfit: ArrayLike, size: ArrayLike) -> Candidates:
-    """Measures as arrays of one shape (candidates,).  Raises ValueError on other shapes or values that are not finite."""
+    """Measures as arrays of one shape (candidates,).  Raises ValueError on other shapes or non-finite values."""
     arrays = [np.asarray(values, dtype=np.float64) for values in (weak_error, student_error, misfit, size)]
     if len({array.shape for array in arrays}) != 1 or arrays[0].ndim != 1 or not arrays[0].size:
         raise ValueError(f"candidates need four arrays of one length, got shapes {[array.shape for array in arrays]}")

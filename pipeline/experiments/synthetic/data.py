@@ -14,7 +14,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit
 from pipeline.experiments.synthetic.common.settings import Data, Settings
-from pipeline.models import heads, mlp
+from pipeline.models.network import heads, mlp
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -15,7 +15,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
 from pipeline.experiments.synthetic.common.settings import Perturbation, Represent, Settings
-from pipeline.models import mlp
+from pipeline.models.network import mlp
 
 CHECKPOINT_EPOCHS = 50
 ROLES = ("strong", "weak")  # the long one first, so that no core idles at the end

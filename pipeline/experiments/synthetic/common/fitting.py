@@ -6,7 +6,7 @@ from pipeline.core import streams
 from pipeline.core.config import AdamW
 from pipeline.core.errors import InputError
 from pipeline.experiments.synthetic.common.settings import Exact
-from pipeline.models import heads, mlp
+from pipeline.models.network import heads, mlp
 
 
 def features(network: mlp.Representation, inputs: np.ndarray) -> np.ndarray:

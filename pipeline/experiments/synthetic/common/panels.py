@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
-from pipeline.models.mlp import Representation
+from pipeline.models.network.mlp import Representation
 
 
 class Panel(NamedTuple):

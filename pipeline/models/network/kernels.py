@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models import adamw
-from pipeline.models.adamw import AdamW, State
-from pipeline.models.compiled import kernel
-from pipeline.models.lanes import (
+from pipeline.models.network import adamw
+from pipeline.models.network.adamw import AdamW, State
+from pipeline.models.network.compiled import kernel
+from pipeline.models.network.lanes import (
     LANES,
     ROWS,
     Tile,

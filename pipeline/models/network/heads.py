@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.optimize import brentq
 
-from pipeline.models import head_kernels
-from pipeline.models.adamw import AdamW
-from pipeline.models.lanes import LANES, aligned
+from pipeline.models.network import head_kernels
+from pipeline.models.network.adamw import AdamW
+from pipeline.models.network.lanes import LANES, aligned
 
 Array = np.ndarray
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models.compiled import kernel
-from pipeline.models.lanes import LANES, load, splat, square_root, store
+from pipeline.models.network.compiled import kernel
+from pipeline.models.network.lanes import LANES, load, splat, square_root, store
 
 Array = np.ndarray
 

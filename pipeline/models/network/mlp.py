@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models import kernels
-from pipeline.models.adamw import AdamW, State
-from pipeline.models.lanes import LANES, ROWS, aligned, padded
+from pipeline.models.network import kernels
+from pipeline.models.network.adamw import AdamW, State
+from pipeline.models.network.lanes import LANES, ROWS, aligned, padded
 
 Array = np.ndarray
 

@@ -1,0 +1,1 @@
+"""Small ReLU networks and linear heads, trained by hand-written kernels, one thread each."""
