@@ -17,7 +17,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline.core import streams  # noqa: E402
-from pipeline.models import softmax  # noqa: E402
+from pipeline.models.softmax import heads as softmax  # noqa: E402
 
 EPOCHS, BATCH, TASKS, SAMPLES, WIDTH, CLASSES = 1000, 32, 96, 2000, 16, 3
 ADAMW = {"learning_rate": 1e-3, "weight_decay": 0.01, "batch_size": BATCH}

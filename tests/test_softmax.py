@@ -7,7 +7,8 @@ from scipy.optimize import minimize
 from scipy.special import softmax as softmax_of
 
 from pipeline.core import streams
-from pipeline.models import mixture, softmax
+from pipeline.models.softmax import heads as softmax
+from pipeline.models.softmax import mixture
 from pipeline.theory import classification_bounds as bounds
 from pipeline.theory.divergence import DIVERGENCES, floored, mean
 
@@ -50,7 +51,7 @@ def test_adamw_follows_torch_and_keeps_snapshots(loss: str, shared: bool, genera
 
 
 def test_the_exponential_is_that_of_numpy() -> None:
-    from pipeline.models.softmax_kernels import exponential
+    from pipeline.models.softmax.kernels import exponential
 
     values = np.linspace(-87, 0, 5001, dtype=np.float32)
     np.testing.assert_allclose([exponential(x) for x in values], np.exp(values.astype(np.float64)), rtol=1e-6)

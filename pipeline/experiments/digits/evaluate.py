@@ -14,7 +14,7 @@ from pipeline.experiments.digits.common.splits import one_hot, unit
 from pipeline.experiments.digits.labels import TEMPERED, predict
 from pipeline.experiments.digits.strong import runs
 from pipeline.experiments.kl.common import corruption, measures
-from pipeline.models import mixture
+from pipeline.models.softmax import mixture
 from pipeline.summary.classification import by_unit
 from pipeline.theory import calibration
 from pipeline.theory import classification_bounds as bounds

@@ -14,7 +14,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import Labels, Settings
 from pipeline.experiments.digits.common.splits import stream, unit
 from pipeline.experiments.kl.common import corruption
-from pipeline.models import softmax
+from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import floored
 
 TEMPERED = "tempered"

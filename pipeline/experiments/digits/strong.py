@@ -19,7 +19,8 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import CLASSES, Experts, Settings, Strong
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
 from pipeline.experiments.digits.labels import predict
-from pipeline.models import mixture, softmax
+from pipeline.models.softmax import heads as softmax
+from pipeline.models.softmax import mixture
 from pipeline.theory.divergence import floored, mean
 
 LOSSES = ("cross_entropy", "reverse_kl")

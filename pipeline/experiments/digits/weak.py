@@ -16,7 +16,7 @@ from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import CLASSES, Settings, Teacher
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
-from pipeline.models import softmax
+from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
 
 

@@ -15,7 +15,8 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import students
 from pipeline.experiments.kl.common.settings import Data, Settings
 from pipeline.experiments.synthetic.common.panels import SAMPLES, pack, unit
-from pipeline.models import mlp, softmax
+from pipeline.models.network import mlp
+from pipeline.models.softmax import heads as softmax
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

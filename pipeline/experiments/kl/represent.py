@@ -16,7 +16,8 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common.settings import Represent, Settings
 from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
 from pipeline.experiments.synthetic.represent import CHECKPOINT_EPOCHS, ROLES, perturb
-from pipeline.models import classification, mlp
+from pipeline.models.network import mlp
+from pipeline.models.softmax import pretraining
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -61,7 +62,7 @@ def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Repre
     orders = [streams.orders(streams.generator(seed, f"kl/{role}-order-{epoch}"), *shape) for epoch in epochs]
     moments = (unpack("first_moment", state), unpack("second_moment", state))
     try:
-        network, moments, step, losses = classification.pretrain(
+        network, moments, step, losses = pretraining.pretrain(
             unpack("network", state),
             moments,
             int(state["step"][0]),

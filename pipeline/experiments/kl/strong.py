@@ -20,7 +20,7 @@ from pipeline.experiments.kl.common import corruption, students
 from pipeline.experiments.kl.common.settings import Curves, Exact, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, unit, unpack
-from pipeline.models import softmax
+from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
 
 LOSSES = ("cross_entropy", "reverse_kl")

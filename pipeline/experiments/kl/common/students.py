@@ -6,7 +6,9 @@ import numpy as np
 
 from pipeline.core.errors import InputError
 from pipeline.experiments.kl.common.settings import Exact
-from pipeline.models import mixture, mlp, softmax
+from pipeline.models.network import mlp
+from pipeline.models.softmax import heads as softmax
+from pipeline.models.softmax import mixture
 from pipeline.theory.divergence import floored
 
 Array = np.ndarray

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from pipeline.models import softmax_kernels
-from pipeline.models.adamw import AdamW
-from pipeline.models.lanes import LANES, aligned
+from pipeline.models.network.adamw import AdamW
+from pipeline.models.network.lanes import LANES, aligned
+from pipeline.models.softmax import kernels
 from pipeline.theory.divergence import by_name, checked
 
 Array = np.ndarray
@@ -75,11 +75,11 @@ def fit_adamw(
         count, (_, rows, classes) = len(targets[group]), initial.shape
         weights = _lanes(initial[group].transpose(0, 2, 1).reshape(count, -1))
         taken = np.empty((len(epochs), *weights.shape), dtype=np.float32)
-        batch = softmax_kernels.untrained(weights, classes)
+        batch = kernels.untrained(weights, classes)
         own = features if features.ndim == 2 else _lanes(features[group].reshape(count, -1))
         own = _contiguous(own) if features.ndim == 2 else own.reshape(*features.shape[1:], LANES)
         labels = _lanes(targets[group].reshape(count, -1)).reshape(*targets.shape[1:], LANES)
-        softmax_kernels.train(batch, own, labels, orders, batch_size, optimiser, reverse, epochs, taken)
+        kernels.train(batch, own, labels, orders, batch_size, optimiser, reverse, epochs, taken)
         kept = taken[:, :, :count].reshape(len(epochs), classes, rows, count)
         fitted[:, group] = kept.transpose(0, 3, 2, 1)
     if not np.isfinite(fitted).all():

@@ -1,25 +1,30 @@
-"""AdamW on LANES softmax heads of k classes at once, compiled by numba: one task or grid point per lane.
+"""AdamW on LANES softmax heads of k classes at once, one task or grid point per lane; and pretraining under such heads.
 
-Laid out as in head_kernels: features (n, h) shared or (n, h, LANES); parameters, moments and gradient
+Heads are laid out as in network.head_kernels: features (n, h) shared or (n, h, LANES); parameters, moments and gradient
 (k (h + 1), LANES), class after class, each with its bias last; targets (n, k, LANES).
+All kernels stand in this one file, since numba's cache notices changes in the file of the function itself.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.models import adamw
-from pipeline.models.adamw import AdamW, State
-from pipeline.models.compiled import kernel
-from pipeline.models.lanes import (
+from pipeline.models.network import adamw
+from pipeline.models.network import kernels as network_kernels
+from pipeline.models.network.adamw import AdamW, State
+from pipeline.models.network.compiled import kernel
+from pipeline.models.network.kernels import Buffers
+from pipeline.models.network.lanes import (
     LANES,
     ROWS,
     add_features,
     add_slopes,
     aligned,
     fill,
+    gate,
     load,
     load_tile,
+    splat,
     store,
     store_tile,
 )
@@ -37,6 +42,14 @@ class Heads(NamedTuple):
     gradient: Array
     logits: Array  # (k, ROWS, LANES), then their slopes
     places: Array  # (ROWS,) where each sample's features begin
+
+
+class Tasks(NamedTuple):
+    """T pretraining tasks of k classes on one representation."""
+
+    heads: Array  # (T, k, W + LANES), padded, the bias in column W
+    inputs: Array  # (T, N, d)
+    labels: Array  # (T, N, k)
 
 
 def untrained(weights: Array, classes: int) -> Heads:
@@ -165,3 +178,71 @@ def train(
                 slopes(heads, targets, order, row, stop, 1.0 / (stop - start), reverse)
                 add_gradient(heads, features)
             powers = adamw.update(heads.state, heads.gradient, optimiser, powers)
+
+
+@kernel
+def pretraining_slopes(heads: Array, labels: Array, chosen: Array, room: Buffers, logits: Array) -> float:
+    """Mean cross-entropy of the chosen samples; its slopes by the last block's sums to room.slopes."""
+    outputs = room.outputs[-1]
+    width, classes, loss = outputs.shape[1], len(heads), 0.0
+    for b in range(-(-chosen.size // ROWS) * ROWS):
+        logits[:] = 0.0
+        if b < chosen.size:
+            loss += _residuals(heads, labels[chosen[b]], outputs[b], logits) / chosen.size
+        for unit in range(0, width, LANES):
+            slope = splat(0.0)
+            for label in range(classes):
+                at = label * heads.shape[1] + unit
+                slope = slope + splat(logits[label] / np.float32(chosen.size)) * load(heads, at)
+            at = b * width + unit
+            store(room.slopes, at, gate(slope, load(outputs, at)))
+    return loss
+
+
+@kernel
+def _residuals(heads: Array, label: Array, output: Array, logits: Array) -> float:
+    """Cross-entropy of one sample; logits receives prediction minus label."""
+    width, highest = output.size, np.float32(-np.inf)
+    for c in range(len(heads)):
+        total = heads[c, width]
+        for unit in range(width):
+            total += output[unit] * heads[c, unit]
+        logits[c] = total
+        highest = max(highest, total)
+    total, loss = np.float32(0.0), 0.0
+    for c in range(len(heads)):
+        loss -= label[c] * (logits[c] - highest)
+        logits[c] = exponential(logits[c] - highest)
+        total += logits[c]
+    for c in range(len(heads)):
+        logits[c] = logits[c] / total - label[c]
+    return loss + np.log(total)
+
+
+@kernel
+def pretrain(
+    state: State,
+    step: int,
+    optimiser: AdamW,
+    tasks: Tasks,
+    orders: Array,
+    batch_size: int,
+    room: Buffers,
+    losses: Array,
+) -> int:
+    """One step per batch, task after task in each epoch. Returns the new step."""
+    epochs, count, samples = orders.shape
+    steps = count * -(-samples // batch_size)
+    powers = adamw.powers(optimiser, step)
+    logits = np.zeros(tasks.heads.shape[1], dtype=np.float32)
+    for epoch in range(epochs):
+        for task in range(count):
+            for start in range(0, samples, batch_size):
+                chosen = orders[epoch, task, start : start + batch_size]
+                rows = -(-chosen.size // ROWS) * ROWS
+                network_kernels.gather(tasks.inputs[task], chosen, room, 0)
+                network_kernels.forward(state.parameters, room, rows)
+                losses[epoch] += pretraining_slopes(tasks.heads[task], tasks.labels[task], chosen, room, logits) / steps
+                network_kernels.backward(state.parameters, room, rows)
+                powers = adamw.update(state, room.gradient, optimiser, powers)
+    return step + epochs * steps

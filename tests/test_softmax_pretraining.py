@@ -6,7 +6,9 @@ import torch
 from scipy.special import softmax as softmax_of
 
 from pipeline.core import streams
-from pipeline.models import classification, mlp, softmax
+from pipeline.models.network import mlp
+from pipeline.models.softmax import heads as softmax
+from pipeline.models.softmax import pretraining
 
 OPTIONS = {"learning_rate": 0.01, "weight_decay": 0.01, "batch_size": 16}
 
@@ -44,7 +46,7 @@ def torch_pretrain(
 def test_pretraining_follows_torch(generator: np.random.Generator) -> None:
     given = drawn(generator)
     weights, biases, losses = torch_pretrain(*given)
-    network, _, step, found = classification.pretrain(given[0], mlp.initial_moments(given[0]), 0, *given[1:], **OPTIONS)
+    network, _, step, found = pretraining.pretrain(given[0], mlp.initial_moments(given[0]), 0, *given[1:], **OPTIONS)
     assert step == 3 * 2 * 3
     np.testing.assert_allclose(network.first, weights[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(network.hidden, weights[1:], rtol=1e-4, atol=1e-5)
@@ -54,15 +56,15 @@ def test_pretraining_follows_torch(generator: np.random.Generator) -> None:
 
 def test_going_on_is_never_having_stopped(generator: np.random.Generator) -> None:
     network, *rest, orders = drawn(generator)
-    whole = classification.pretrain(network, mlp.initial_moments(network), 0, *rest, orders, **OPTIONS)
-    part = classification.pretrain(network, mlp.initial_moments(network), 0, *rest, orders[:1], **OPTIONS)
-    resumed = classification.pretrain(*part[:3], *rest, orders[1:], **OPTIONS)
+    whole = pretraining.pretrain(network, mlp.initial_moments(network), 0, *rest, orders, **OPTIONS)
+    part = pretraining.pretrain(network, mlp.initial_moments(network), 0, *rest, orders[:1], **OPTIONS)
+    resumed = pretraining.pretrain(*part[:3], *rest, orders[1:], **OPTIONS)
     assert whole[0].hidden.tobytes() == resumed[0].hidden.tobytes()
 
 
 def test_bad_labels_are_refused(generator: np.random.Generator) -> None:
     network, heads, inputs, labels, orders = drawn(generator)
     with pytest.raises(ValueError, match="does not sum to 1"):
-        classification.pretrain(network, mlp.initial_moments(network), 0, heads, inputs, 2 * labels, orders, **OPTIONS)
+        pretraining.pretrain(network, mlp.initial_moments(network), 0, heads, inputs, 2 * labels, orders, **OPTIONS)
     with pytest.raises(ValueError, match="heads"):
-        classification.pretrain(network, mlp.initial_moments(network), 0, heads[:1], inputs, labels, orders, **OPTIONS)
+        pretraining.pretrain(network, mlp.initial_moments(network), 0, heads[:1], inputs, labels, orders, **OPTIONS)

@@ -1,0 +1,1 @@
+"""Classification: softmax heads, mixtures of experts, and pretraining with cross-entropy."""
