@@ -28,6 +28,7 @@ def tiny_params() -> dict[str, Any]:
     params["synthetic"]["represent"]["epochs"] = 120
     params["realizability"]["represent"].update(weak_epochs=3, strong_epochs=[2, 4])
     _shrink_molecules(params["molecules"])
+    _shrink_classification(params["kl"], params["digits"])
     return params
 
 
@@ -40,6 +41,21 @@ def _shrink_molecules(block: dict[str, Any]) -> None:
     block["weak"]["radii"] = block["strong"]["radii"] = [0.1, 1.0]
     block["weak"]["few_labels"].update(counts=[10], steps=20)
     block["weak"]["few_labels"]["finetuning"].update(hidden_sizes=[8, 16], steps=2)
+
+
+def _shrink_classification(kl: dict[str, Any], digits: dict[str, Any]) -> None:
+    kl["data"].update(
+        seeds=[0, 1], tasks=4, samples=96, evaluation_samples=128, pretraining_samples=64, pretraining_tasks=3
+    )
+    kl["represent"]["epochs"] = 120
+    kl["weak"]["minimum_active"] = kl["strong"]["exact"]["minimum_active"] = 4
+    kl["strong"]["curves"].update(tasks=3, samples=40, epochs=[2, 5], noise=[0.0, 0.5], sharpening=[1.0, 4.0])
+    digits["data"]["splits"] = 2
+    digits["represent"]["widths"] = [8, 16]
+    digits["weak"]["epochs"] = 20
+    digits["labels"].update(noise=[0.0, 0.5], sharpening=[1.0, 4.0])
+    digits["strong"]["epochs"] = [1, 4]
+    digits["strong"]["experts"].update(count=4, epochs=10)
 
 
 @pytest.fixture

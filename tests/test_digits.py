@@ -1,0 +1,89 @@
+"""The digits experiment at tiny size: disjoint splits, every row obeys the mathematics, same bytes twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_kl import run
+
+from pipeline import cells
+from pipeline.core import config
+from pipeline.core.errors import InputError
+from pipeline.experiments.digits import data, represent, weak
+from pipeline.experiments.digits.common.splits import PARTS
+from pipeline.experiments.digits.evaluate import extra_columns
+from pipeline.experiments.kl.common import measures
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    from conftest import tiny_params
+    from ruamel.yaml import YAML
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("digits"))
+        YAML().dump(tiny_params(), Path("params.yaml"))
+        run("digits")
+        return cells.read(Path("results/digits/cells.csv"))
+
+
+def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
+    assert tuple(table.columns) == (*cells.COLUMNS, *measures.COLUMNS, *extra_columns((15, 10)))
+    np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
+    difference = table["weak_kl"] - table["student_kl"]
+    assert (difference.abs() <= table["sharp_bound"] + 1e-9).all()
+    change = (table["weak_conditional"] - table["student_conditional"]).abs()
+    assert (change <= table["calibration_bound"] + 1e-9).all()
+    assert set(table["class"]) == {"softmax", "mixture"} and set(table["split"]) == {"0", "1"}
+    assert (table["certificate"].dropna() < 1e-7).all()
+
+
+def test_noise_and_confidence_are_on_one_width_and_rate(table: pd.DataFrame) -> None:
+    corrupted = table[(table["noise"] > 0) | table["tempered"] | (table["sharpening"] > 1)]
+    assert set(corrupted["strong"]) == {"random-16"} and set(corrupted["lr"]) == {0.01}
+    tempered = table[table["tempered"]]
+    assert tempered["sharpening"].isna().all() and len(tempered) == 2 * 3 * 2 * 2
+
+
+def test_same_bytes_twice_and_with_two_workers(
+    write_params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    once = run("digits")
+    monkeypatch.setenv("W2S_WORKERS", "2")
+    assert once == run("digits")
+
+
+def test_parts_are_disjoint_and_whole(write_params: Callable[..., None]) -> None:
+    settings, labels = config.load("digits").data, np.arange(1797) % 10
+    for split in range(3):
+        parts = data.divide(split, labels, settings)
+        assert tuple(parts) == PARTS
+        assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(1797))
+    assert not np.array_equal(data.divide(0, labels, settings)["test"], data.divide(1, labels, settings)["test"])
+
+
+def test_a_part_without_a_class_is_refused(write_params: Callable[..., None]) -> None:
+    with pytest.raises(InputError, match="split 0: no image of class 1 in teacher; enlarge digits.data.teacher"):
+        data.divide(0, np.zeros(1797, int), config.load("digits").data)
+
+
+def test_too_many_images_are_refused(write_params: Callable[..., None]) -> None:
+    write_params(digits__data__student=1500)
+    with pytest.raises(InputError, match="of 1797 images are used before the test set"):
+        config.load("digits")
+
+
+def test_temperature_finds_what_the_logits_were_multiplied_by(generator: np.random.Generator) -> None:
+    features, head = generator.normal(size=(4000, 3)).astype(np.float32), generator.normal(size=(4, 10))
+    logits = features @ head[:-1] + head[-1]
+    truth = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+    assert weak.temperature(features, truth, 3 * head)[0] == pytest.approx(3, rel=0.08)
+
+
+def test_random_features_see_no_label_and_are_scaled(generator: np.random.Generator) -> None:
+    features = represent.random_features(generator, generator.random((200, 5)), 7)
+    assert features.shape == (200, 7) and features.min() == 0
+    np.testing.assert_allclose(np.mean(np.square(features)), 1, rtol=1e-5)
