@@ -105,6 +105,7 @@ def test_sharpening_raises_confidence_and_keeps_the_class(generator: np.random.G
     [
         ({"kl__data__floor": 0.4}, "kl.data is .*floor 0.4 is not below 1/3"),
         ({"kl__data__classes": 1}, "kl.data.classes is 1"),
+        ({"kl__evaluate__bins": 500}, "evaluate.bins 500 exceeds 128 samples"),
         ({"kl__strong__curves__noise": [1.5]}, "kl.strong.curves.noise.* is 1.5"),
     ],
 )
@@ -112,9 +113,3 @@ def test_bad_settings_name_the_key(change: dict, message: str, write_params: Cal
     write_params(**change)
     with pytest.raises(InputError, match=message):
         config.load("kl")
-
-
-def test_more_bins_than_samples_is_an_error_of_one_line(write_params: Callable[..., None]) -> None:
-    write_params(kl__evaluate__bins=500)
-    with pytest.raises(ValueError, match="500 bins for 128 samples"):
-        run()

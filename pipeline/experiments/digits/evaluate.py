@@ -11,8 +11,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import CLASSES, Settings
 from pipeline.experiments.digits.common.splits import one_hot, unit
-from pipeline.experiments.digits.labels import TEMPERED, predict
-from pipeline.experiments.digits.strong import runs
+from pipeline.experiments.digits.common.students import TEMPERED, predict, runs
 from pipeline.experiments.kl.common import corruption, measures
 from pipeline.models.softmax import mixture
 from pipeline.summary.classification import by_unit
@@ -154,5 +153,5 @@ def _labelled(key: str, cells: pd.DataFrame, sets: Mapping[str, list[str]], sett
         sharpening=[np.nan if value == TEMPERED else float(value) for value in power],
         tempered=[value == TEMPERED for value in power],
         n_train=settings.data.student,
-        n_eval=1797 - sum(getattr(settings.data, part) for part in ("teacher", "calibration", "student", "validation")),
+        n_eval=settings.data.test,
     )

@@ -13,11 +13,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import Labels, Settings
 from pipeline.experiments.digits.common.splits import stream, unit
+from pipeline.experiments.digits.common.students import TEMPERED, predict
 from pipeline.experiments.kl.common import corruption
-from pipeline.models.softmax import heads as softmax
-from pipeline.theory.divergence import floored
-
-TEMPERED = "tempered"
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -50,8 +47,3 @@ def label(
         for rate in settings.noise:
             labels[f"{name}/{rate:g}/1"] = corruption.noisy(clean, rate, stream(seed, split, f"noise-{name}"))
     return labels
-
-
-def predict(features: np.ndarray, head: np.ndarray, floor: float) -> np.ndarray:
-    """Floored predictions of one head."""
-    return floored(softmax.predict(features, head), floor)

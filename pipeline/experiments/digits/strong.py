@@ -7,7 +7,6 @@ label sets in the order of `label_sets`, the truth last; with `.../objective` on
 """
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,37 +17,16 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import CLASSES, Experts, Settings, Strong
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
-from pipeline.experiments.digits.labels import predict
+from pipeline.experiments.digits.common.students import predict, runs
 from pipeline.models.softmax import heads as softmax
 from pipeline.models.softmax import mixture
 from pipeline.theory.divergence import floored, mean
-
-LOSSES = ("cross_entropy", "reverse_kl")
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Students and ceilings of every split."""
     bundles = (upstream["data"], upstream["represent"], upstream["labels"])
     return pool.map(fit, {unit(i): (i, settings, *bundles) for i in range(settings.data.splits)})
-
-
-def label_sets(settings: Settings, corrupted: bool) -> list[str]:
-    """Names of the label sets that a learning rate is run on: all with the first rate, only clean ones with others."""
-    clean = ["0/1"]
-    noisy = [f"{rate:g}/1" for rate in settings.labels.noise]
-    confident = [f"0/{power:g}" for power in settings.labels.sharpening]
-    kinds = list(dict.fromkeys(clean + (noisy + confident + ["0/tempered"] if corrupted else [])))
-    return [f"{name}/{kind}" for name, kind in product(settings.represent.teachers, kinds)]
-
-
-def runs(settings: Settings) -> list[tuple[int, str, float, list[str]]]:
-    """Width, loss, learning rate and label sets: the last width and first rate carry the corrupted labels."""
-    widths, rates = settings.represent.widths, settings.strong.learning_rates
-    return [
-        (width, loss, rate, label_sets(settings, corrupted=width == widths[-1] and rate == rates[0]))
-        for width, loss, rate in product(widths, LOSSES, rates)
-        if width == widths[-1] or rate == rates[0]
-    ]
 
 
 def fit(

@@ -11,9 +11,9 @@ from pipeline.cells import COLUMNS
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import measures, students
+from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.settings import Evaluate, Exact, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
-from pipeline.experiments.kl.strong import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
 from pipeline.summary.classification import by_unit
 from pipeline.theory import classification_bounds as bounds

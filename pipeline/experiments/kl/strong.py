@@ -17,14 +17,12 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import corruption, students
+from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.settings import Curves, Exact, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, unit, unpack
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
-
-LOSSES = ("cross_entropy", "reverse_kl")
-CURVE_PANEL = "pretrained"
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -103,19 +101,6 @@ def train(
             predicted = students.predict("softmax", represented[:, rows], heads, np.empty(0), floor)
             fitted[f"{name}.{part}"] = np.stack([mean(loss, target[:, rows], one) for one in predicted])
     return fitted
-
-
-def grid(curves: Curves) -> list[tuple[str, float, float, float]]:
-    """Loss, learning rate, noise and sharpening: every learning rate on clean labels, the first on corrupted ones."""
-    rates, first = curves.learning_rates, curves.learning_rates[0]
-    corrupted = [(first, noise, 1.0) for noise in curves.noise] + [(first, 0.0, power) for power in curves.sharpening]
-    cells = dict.fromkeys([(rate, 0.0, 1.0) for rate in rates] + corrupted)
-    return [(loss, *cell) for loss in LOSSES for cell in cells]
-
-
-def curve_name(loss: str, rate: float, noise: float, power: float) -> str:
-    """Name of a curve in the bundle."""
-    return f"curve.{loss}.{rate:g}.{noise:g}.{power:g}".replace(".", "_").replace("curve_", "curve.", 1)
 
 
 def _name(seed: int, panel: str, inputs: str) -> str:

@@ -22,10 +22,16 @@ class Data(Block):
 
     @model_validator(mode="after")
     def _leaves_a_test_set(self) -> "Data":
-        used = self.teacher + self.calibration + self.student + self.validation
-        if used > IMAGES - 100:
-            raise ValueError(f"{used} of {IMAGES} images are used before the test set; leave at least 100")
+        if self.test < 100:
+            raise ValueError(
+                f"{IMAGES - self.test} of {IMAGES} images are used before the test set; leave at least 100"
+            )
         return self
+
+    @property
+    def test(self) -> int:
+        """Images left for the test set."""
+        return IMAGES - self.teacher - self.calibration - self.student - self.validation
 
 
 class Teacher(Block):
@@ -85,3 +91,9 @@ class Settings(Block):
     labels: Labels
     strong: Strong
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _bins_below_samples(self) -> "Settings":
+        if max(self.evaluate.bins) > self.data.test:
+            raise ValueError(f"evaluate.bins {max(self.evaluate.bins)} exceeds {self.data.test} test images; lower it")
+        return self

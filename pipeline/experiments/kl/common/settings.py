@@ -92,3 +92,11 @@ class Settings(Block):
     labels: Labels
     strong: Strong
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _bins_below_samples(self) -> "Settings":
+        if self.evaluate.bins > self.data.evaluation_samples:
+            raise ValueError(
+                f"evaluate.bins {self.evaluate.bins} exceeds {self.data.evaluation_samples} samples; lower it"
+            )
+        return self

@@ -1,0 +1,36 @@
+"""Which students are trained on which label sets, and how a head predicts."""
+
+from itertools import product
+
+import numpy as np
+
+from pipeline.experiments.digits.common.settings import Settings
+from pipeline.models.softmax import heads as softmax
+from pipeline.theory.divergence import floored
+
+LOSSES = ("cross_entropy", "reverse_kl")
+TEMPERED = "tempered"
+
+
+def label_sets(settings: Settings, corrupted: bool) -> list[str]:
+    """Names of the label sets that a learning rate is run on: all with the first rate, only clean ones with others."""
+    clean = ["0/1"]
+    noisy = [f"{rate:g}/1" for rate in settings.labels.noise]
+    confident = [f"0/{power:g}" for power in settings.labels.sharpening]
+    kinds = list(dict.fromkeys(clean + (noisy + confident + [f"0/{TEMPERED}"] if corrupted else [])))
+    return [f"{name}/{kind}" for name, kind in product(settings.represent.teachers, kinds)]
+
+
+def runs(settings: Settings) -> list[tuple[int, str, float, list[str]]]:
+    """Width, loss, learning rate and label sets: the last width and first rate carry the corrupted labels."""
+    widths, rates = settings.represent.widths, settings.strong.learning_rates
+    return [
+        (width, loss, rate, label_sets(settings, corrupted=width == widths[-1] and rate == rates[0]))
+        for width, loss, rate in product(widths, LOSSES, rates)
+        if width == widths[-1] or rate == rates[0]
+    ]
+
+
+def predict(features: np.ndarray, head: np.ndarray, floor: float) -> np.ndarray:
+    """Floored predictions of one head."""
+    return floored(softmax.predict(features, head), floor)
