@@ -72,6 +72,8 @@ def checked(name: str, distributions: ArrayLike) -> Array:
     array = np.asarray(distributions, dtype=np.float64)
     if array.ndim < 2 or array.shape[-1] < 2 or not array.size:
         raise ValueError(f"{name} has shape {array.shape}; expected (..., n, k) with n >= 1 points and k >= 2 classes")
+    if array.min() >= 0 and (np.abs(_sum(array) - 1) <= SUM_TOLERANCE).all():  # false for NaN as well
+        return array
     _refuse(name, array, ~np.isfinite(array).all(axis=-1), "holds a value that is not a finite number")
     _refuse(name, array, (array < 0).any(axis=-1), "holds a negative probability")
     _refuse(name, array, np.abs(array.sum(axis=-1) - 1) > SUM_TOLERANCE, "does not sum to 1")
@@ -87,7 +89,8 @@ def _refuse(name: str, array: Array, bad: NDArray[np.bool_], fault: str) -> None
 
 
 def _sum(terms: Array) -> Array:
-    return terms.sum(axis=-1)
+    # A product with ones: numpy's own sum is many times slower along an axis of a few classes.
+    return terms @ np.ones(terms.shape[-1])
 
 
 def _jensen_shannon(first: Array, second: Array) -> Array:

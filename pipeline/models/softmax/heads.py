@@ -5,10 +5,10 @@ distributions (K, n, k).  A head stands for a task, a seed or a grid point alike
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
 from pipeline.models.network.adamw import AdamW
 from pipeline.models.network.lanes import LANES, aligned
@@ -33,7 +33,14 @@ def predict(features: Array, heads: Array) -> Array:
     if features.shape[-1] != heads.shape[-2] - 1:
         raise ValueError(f"features have {features.shape[-1]} units, the head takes {heads.shape[-2] - 1}")
     heads = heads.astype(np.float64)
-    return softmax(features.astype(np.float64) @ heads[..., :-1, :] + heads[..., -1:, :], axis=-1)
+    return softmax(features.astype(np.float64) @ heads[..., :-1, :] + heads[..., -1:, :])
+
+
+def softmax(logits: Array) -> Array:
+    """Softmax over the last axis, written for few classes: numpy reduces a short last axis slowly."""
+    highest = reduce(np.maximum, (logits[..., label] for label in range(logits.shape[-1])))
+    powers = np.exp(logits - highest[..., None])
+    return powers / _over_classes(powers)[..., None]
 
 
 def initialise(generator: np.random.Generator, count: int, width: int, classes: int) -> Array:
@@ -130,10 +137,10 @@ def fit_exact(
 def _moments(design: Array, heads: Array, targets: Array, loss: str) -> tuple[Array, Array, Array]:
     """Mean loss (K,), its slope by the heads (K, d, k) and its Hessian (K, k d, k d), class after class."""
     divergence = by_name(loss)
-    predicted = np.maximum(softmax(design @ heads, axis=-1), np.finfo(float).tiny)
+    predicted = np.maximum(softmax(design @ heads), np.finfo(float).tiny)
     value = np.mean(divergence.value(targets, predicted), axis=-1)
     by_probability = divergence.slope(targets, predicted)
-    excess = by_probability - np.sum(predicted * by_probability, axis=-1, keepdims=True)
+    excess = by_probability - _over_classes(predicted * by_probability)[..., None]
     by_logit, weights = (
         predicted * excess,
         _logit_curvature(predicted, excess, divergence.curvature(targets, predicted)),
@@ -151,7 +158,7 @@ def _moments(design: Array, heads: Array, targets: Array, loss: str) -> tuple[Ar
 def _logit_curvature(predicted: Array, excess: Array, curvature: Array) -> Callable[[int, int], Array]:
     """Second derivative of a loss by the logits a and b, given its first (`excess`) and second by the probabilities."""
     bent = predicted**2 * curvature
-    total = np.sum(bent, axis=-1)
+    total = _over_classes(bent)
 
     def weights(a: int, b: int) -> Array:
         p, q = predicted[..., a], predicted[..., b]
@@ -170,6 +177,10 @@ def _newton(slope: Array, hessian: Array, damping: Array) -> tuple[Array, Array]
     change = flat / (np.abs(values) + damping[:, None])[..., None]
     decrement = np.sum(flat * change, axis=(1, 2)) / 2
     return (vectors @ change).reshape(count, classes, size).transpose(0, 2, 1), decrement
+
+
+def _over_classes(values: Array) -> Array:
+    return values @ np.ones(values.shape[-1])
 
 
 def _standardised(features: Array, min_active: int) -> tuple[Array, Array, Array]:

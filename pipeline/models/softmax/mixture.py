@@ -23,7 +23,7 @@ class Projected(NamedTuple):
 
 def mix(experts: Array, weights: Array) -> Array:
     """Predictions of the mixtures, (K, n, k)."""
-    return np.einsum("tnek,te->tnk", experts, weights, optimize=True)
+    return (weights[:, None, None, :] @ experts)[:, :, 0]
 
 
 def project(experts: Array, targets: Array, *, loss: str, tolerance: float, max_steps: int) -> Projected:
@@ -36,7 +36,8 @@ def project(experts: Array, targets: Array, *, loss: str, tolerance: float, max_
     experts, targets = _checked(experts, targets)
     count, _, size, _ = experts.shape
     weights, dual = np.full((count, size), 1 / size), np.full((count, size), 1.0)
-    slope, curvature = _moments(experts, weights, targets, loss)
+    flat = experts.transpose(0, 2, 1, 3).reshape(count, size, -1)
+    slope, curvature = _moments(flat, weights, targets, loss)
     best, lowest, step = weights, _gap(slope, weights), 0
     while step < max_steps and (lowest > tolerance).any():
         step += 1
@@ -44,20 +45,19 @@ def project(experts: Array, targets: Array, *, loss: str, tolerance: float, max_
         length = np.minimum(_length(weights, change), _length(dual, dual_change))[:, None]
         weights, dual = weights + length * change, dual + length * dual_change
         weights = weights / weights.sum(axis=1, keepdims=True)
-        slope, curvature = _moments(experts, weights, targets, loss)
+        slope, curvature = _moments(flat, weights, targets, loss)
         gap = _gap(slope, weights)
         best, lowest = np.where((gap < lowest)[:, None], weights, best), np.minimum(gap, lowest)
     return Projected(best, lowest, step)
 
 
-def _moments(experts: Array, weights: Array, targets: Array, loss: str) -> tuple[Array, Array]:
-    """Slope (K, E) and Hessian (K, E, E) of the mean loss by the weights."""
-    mixture = mix(experts, weights)
-    samples = targets.shape[1]
-    slope = np.einsum("tnek,tnk->te", experts, by_name(loss).slope(targets, mixture), optimize=True) / samples
-    flat = np.moveaxis(experts, 2, 1).reshape(*weights.shape, -1)
-    bent = by_name(loss).curvature(targets, mixture).reshape(len(weights), 1, -1)
-    return slope, (flat * bent) @ flat.transpose(0, 2, 1) / samples
+def _moments(flat: Array, weights: Array, targets: Array, loss: str) -> tuple[Array, Array]:
+    """Slope (K, E) and Hessian (K, E, E) of the mean loss by the weights; experts as (K, E, n k)."""
+    mixture = (weights[:, None, :] @ flat).reshape(targets.shape)
+    samples, divergence = targets.shape[1], by_name(loss)
+    by_probability = divergence.slope(targets, mixture).reshape(len(flat), -1, 1)
+    bent = divergence.curvature(targets, mixture).reshape(len(flat), 1, -1)
+    return (flat @ by_probability)[..., 0] / samples, (flat * bent) @ flat.transpose(0, 2, 1) / samples
 
 
 def _newton(weights: Array, dual: Array, slope: Array, curvature: Array) -> tuple[Array, Array]:
