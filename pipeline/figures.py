@@ -20,7 +20,7 @@ from tqdm import tqdm
 from pipeline.core import artifacts, config, parallel, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.summary import tables
-from pipeline.summary.charikar import FIGURES
+from pipeline.summary.figures import FIGURES
 
 NOTEBOOKS = Path("notebooks")
 EXECUTED = NOTEBOOKS / "executed"

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.summary import words
-from pipeline.summary.charikar import FIGURES
+from pipeline.summary.figures import FIGURES
 
 PAGE = Path("report") / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from pipeline.summary import selection
+from pipeline.summary.classification import CLASSIFICATION
 from pipeline.summary.statistics import STATISTICS, Statistic, epsilon_over_weak_error, gain_over_misfit
 from pipeline.theory.selection import expected_regret_at_random
 
@@ -70,6 +71,7 @@ def regret_beyond_weak_error(cells: pd.DataFrame) -> float:
 
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
+    **CLASSIFICATION,
     **{
         function.__name__: function
         for function in (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count
+from pipeline.core.config import Block, Count, NonNegative, Positive
 from pipeline.core.errors import InputError
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.judged import JUDGED
@@ -43,7 +43,7 @@ class Filter(Block):
 
     panel: Literal["realizable", "pretrained", "perturbed"] | None = None
     dataset: Literal["esol", "freesolv", "lipop"] | None = None
-    head: Literal["adamw", "exact", "ball"] | None = None
+    head: Literal["adamw", "exact", "ball", "mixture", "softmax"] | None = None
     inputs: Literal["fresh", "reused", "same", "half"] | None = None
     schedule: Literal["sequential", "joint"] | None = None
     epochs: Count | None = None
@@ -53,6 +53,12 @@ class Filter(Block):
     weak: Word | None = None
     strong: Word | None = None
     n_train: Count | None = None
+    loss: Literal["cross_entropy", "reverse_kl"] | None = None
+    direction: Literal["forward", "reverse"] | None = None
+    epoch: Annotated[float, Field(ge=1)] | None = None
+    lr: Positive | None = None
+    noise: NonNegative | None = None
+    sharpening: Positive | None = None
 
 
 class Claim(Block):
