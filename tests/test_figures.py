@@ -66,7 +66,7 @@ def test_every_figure_is_drawn_and_not_blank(drawn: Path) -> None:
 
 def test_drawn_numbers_are_those_of_the_summaries(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(drawn)
-    for name, numbers in figures.compute(tables.read(["synthetic", "molecules"]), config.intervals()).items():
+    for name, numbers in figures.compute(tables.read(config.experiments()), config.intervals()).items():
         assert json.loads((drawn / "paper_figures" / f"{name}.json").read_text()) == numbers
 
 

@@ -7,6 +7,9 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline.cells import COLUMNS
+from pipeline.experiments.kl.common import measures as classification
+from pipeline.summary.yao import STUDENTS
+from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
@@ -75,9 +78,73 @@ def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
     return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
 
 
+def kl(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of classification on networks: solved students of every panel and direction, and a few curves."""
+    solved = [
+        {"panel": panel, "class": family, "loss": loss, "direction": direction, "seed": seed, "n_train": 2000}
+        | {"noise": 0.0, "sharpening": 1.0, "gain_bound": -1.0}
+        for panel in ("realizable", "pretrained", "perturbed")
+        for family, loss, _ in STUDENTS
+        for direction in ("reverse", "forward")
+        for seed in seeds
+    ]
+    curves = [
+        {"panel": "pretrained", "weak": "weak_pretrained", "seed": seed, "n_train": 200} | curve
+        for curve in _curves(epochs=(10, 1000))
+        for seed in seeds
+    ]
+    return _classification([*solved, *curves], "kl")
+
+
+def digits(splits: tuple[str, ...] = ("0", "1", "2")) -> pd.DataFrame:
+    """Cells of the digits: three teachers, two widths."""
+    rows = []
+    for weak in ("few_pixels", "small_net", "few_labels"):
+        mixtures = [
+            {"class": "mixture", "loss": "reverse_kl", "direction": direction, "noise": 0.0, "sharpening": 1.0}
+            for direction in ("reverse", "forward")
+        ]
+        for split in splits:
+            named = {"weak": weak, "split": split, "seed": 0, "n_train": 550}
+            rows += [named | {"strong": "random-128"} | curve for curve in _curves(epochs=(3, 300))]
+            rows += [named | {"strong": strong} | row for strong in ("random-128", "random-32") for row in mixtures]
+    return _classification(rows, "digits")
+
+
+def _curves(epochs: tuple[int, ...]) -> list[dict]:
+    return [
+        {"class": "softmax", "loss": loss, "direction": direction, "lr": rate, "noise": noise, "sharpening": 1.0}
+        | {"epoch": epoch}
+        for _, loss, direction in STUDENTS[1:]
+        for rate, noise in ((0.01, 0.0), (0.01, 0.3), (0.001, 0.0))
+        for epoch in epochs
+    ]
+
+
+def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.DataFrame:
+    """Measures of random predictions: a teacher that is a noisy truth, a student between the two."""
+    generator, tables = np.random.default_rng(4), []
+    for row in rows:
+        truth = floored(generator.dirichlet(np.ones(3), size=(tasks, 60)), 0.001)
+        teacher = floored(0.6 * truth + 0.4 * generator.dirichlet(np.ones(3), size=(tasks, 60)), 0.001)
+        student = 0.5 * truth + 0.5 * teacher
+        found = classification.measure(truth, teacher, student, truth, 0.001, 10)
+        found |= classification.directed(row["direction"], truth, teacher, student)
+        weak = {"weak_objective": 1.0, "weak_validation": float(row.get("epoch", 1))}
+        tables.append(pd.DataFrame(found).assign(**({"weak": "weak", "strong": "strong"} | weak | row), task=range(tasks)))
+    cells = pd.concat(tables, ignore_index=True).assign(experiment=experiment, epsilon=0.01, head=lambda x: x["class"])
+    return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS])
+
+
 def everything() -> dict[str, pd.DataFrame]:
-    """Cells of both experiments and of the study, by folder."""
-    return {"results/synthetic": synthetic(), "results/molecules": molecules(), "published/realizability": realizability()}
+    """Cells of all experiments and of the study, by folder."""
+    return {
+        "results/synthetic": synthetic(),
+        "results/molecules": molecules(),
+        "results/kl": kl(),
+        "results/digits": digits(),
+        "published/realizability": realizability(),
+    }
 
 
 def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
