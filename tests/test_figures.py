@@ -15,8 +15,8 @@ from pipeline import figures
 from pipeline.core import config
 from pipeline.core.errors import InputError
 from pipeline.summary import low_sample, molecules, panels, realizability, selection, tables
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.estimates import plain
+from pipeline.summary.figures import FIGURES
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
 from tests.conftest import ROOT

@@ -89,7 +89,9 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     read = {dep for dep in stage["deps"] if dep.startswith("artifacts/")}
     assert read == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
     written = {path for out in stage["outs"] for path in out}
-    assert written == ({f"results/{experiment}/cells.csv"} if verb == "evaluate" else {f"artifacts/{verb}/{experiment}"})
+    assert written == (
+        {f"results/{experiment}/cells.csv"} if verb == "evaluate" else {f"artifacts/{verb}/{experiment}"}
+    )
 
 
 def used_blocks(path: Path) -> set[str]:
@@ -97,7 +99,9 @@ def used_blocks(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     blocks = set()
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        whole = {a.arg for a in function.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "Settings"}
+        whole = {
+            a.arg for a in function.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "Settings"
+        }
         blocks |= {
             node.attr
             for node in ast.walk(function)

@@ -22,18 +22,33 @@ def measures(generator: np.random.Generator, size: int, reach: float, rho: float
     cross = rho * np.sqrt(epsilon * misfit) * generator.uniform(0.8, 1.2, size)
     student = epsilon + generator.gamma(2, 0.01, size)
     gain = misfit - 2 * cross
-    return pd.DataFrame({
-        "weak_error": student + gain, "student_error": student, "ceiling_error": 1.1 * epsilon + 0.001, "misfit": misfit,
-        "gain": gain, "cross_term": cross, "epsilon": epsilon, "rho": rho if reach else np.nan,
-        "bound": misfit - 2 * np.sqrt(epsilon * misfit)})
+    return pd.DataFrame(
+        {
+            "weak_error": student + gain,
+            "student_error": student,
+            "ceiling_error": 1.1 * epsilon + 0.001,
+            "misfit": misfit,
+            "gain": gain,
+            "cross_term": cross,
+            "epsilon": epsilon,
+            "rho": rho if reach else np.nan,
+            "bound": misfit - 2 * np.sqrt(epsilon * misfit),
+        }
+    )
 
 
 def synthetic(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.DataFrame:
-    """Cells of the synthetic experiment; one exact-head task of panel b lies far out, as rarely active units make it."""
+    """Cells of the synthetic experiment; one exact-head task of panel b lies far out."""
     generator = np.random.default_rng(1)
     tables = [
-        measures(generator, tasks, *PANELS[panel]).assign(panel=panel, head=head, inputs=inputs, seed=seed, task=range(tasks))
-        for seed in seeds for panel in PANELS for head in ("adamw", "exact") for inputs in ("reused", "fresh")]
+        measures(generator, tasks, *PANELS[panel]).assign(
+            panel=panel, head=head, inputs=inputs, seed=seed, task=range(tasks)
+        )
+        for seed in seeds
+        for panel in PANELS
+        for head in ("adamw", "exact")
+        for inputs in ("reused", "fresh")
+    ]
     cells = _complete(pd.concat(tables, ignore_index=True), "synthetic")
     far = cells.query("panel == 'pretrained' and head == 'exact' and inputs == 'fresh'").index[0]
     cells.loc[far, ["misfit", "cross_term", "student_error"]] += [50, 50, 50]
@@ -47,29 +62,64 @@ def realizability(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.Dat
     reach = {("sequential", 10): 0.8, ("sequential", 1000): 0.2, ("joint", 10): 0.9, ("joint", 1000): 0.6}
     tables = [
         measures(generator, tasks, share, share / 3).assign(
-            panel="pretrained", head="adamw", inputs="reused", seed=seed, task=range(tasks), schedule=schedule, epochs=epochs)
-        for seed in seeds for (schedule, epochs), share in reach.items()]
+            panel="pretrained",
+            head="adamw",
+            inputs="reused",
+            seed=seed,
+            task=range(tasks),
+            schedule=schedule,
+            epochs=epochs,
+        )
+        for seed in seeds
+        for (schedule, epochs), share in reach.items()
+    ]
     return _complete(pd.concat(tables, ignore_index=True), "realizability")
 
 
 def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
-    """Cells of the molecules experiment: two ladders with all labels, and three models that teach each other with few."""
+    """Cells of the molecules experiment: two ladders with all labels, and three that teach each other."""
     generator = np.random.default_rng(3)
     full = [("smiles", size) for size in (8, 16, 96)] + [("morgan", size) for size in (8, 64)]
     few = [("smiles-8", "smiles", 8), ("smiles-96", "smiles", 96), ("minimol", "strong", 0)]
     rows = [
-        {"weak": f"{ladder}-{size}", "strong": "minimol", "ladder": ladder, "weak_size": size, "regime": "full",
-         "training": "frozen", "head": head, "inputs": inputs, "n_train": 900}
-        for ladder, size in full for head in ("adamw", "ball") for inputs in ("same", "half")]
+        {
+            "weak": f"{ladder}-{size}",
+            "strong": "minimol",
+            "ladder": ladder,
+            "weak_size": size,
+            "regime": "full",
+            "training": "frozen",
+            "head": head,
+            "inputs": inputs,
+            "n_train": 900,
+        }
+        for ladder, size in full
+        for head in ("adamw", "ball")
+        for inputs in ("same", "half")
+    ]
     rows += [
-        {"weak": weak, "strong": strong, "ladder": ladder, "weak_size": size, "regime": "few", "training": training,
-         "head": "ball", "inputs": "half", "n_train": count}
-        for weak, ladder, size in few for strong, _, _ in few if strong != weak
-        for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1] for count in (10, 100)]
+        {
+            "weak": weak,
+            "strong": strong,
+            "ladder": ladder,
+            "weak_size": size,
+            "regime": "few",
+            "training": training,
+            "head": "ball",
+            "inputs": "half",
+            "n_train": count,
+        }
+        for weak, ladder, size in few
+        for strong, _, _ in few
+        if strong != weak
+        for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1]
+        for count in (10, 100)
+    ]
     draws = [(dataset, split, pd.DataFrame(rows)) for dataset in ("esol", "freesolv", "lipop") for split in splits]
     tables = [table.assign(dataset=dataset, split=split, seed=0, task="") for dataset, split, table in draws]
-    cells = pd.concat([pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables],
-                      ignore_index=True)
+    cells = pd.concat(
+        [pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables], ignore_index=True
+    )
     for name in ("weak_error", "student_error", "misfit"):
         cells[f"valid_{name}"] = cells[name] * generator.uniform(0.9, 1.1, len(cells))
     for name in ("gain", "misfit", "epsilon", "bound"):
@@ -131,7 +181,9 @@ def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.Dat
         found = classification.measure(truth, teacher, student, truth, 0.001, 10)
         found |= classification.directed(row["direction"], truth, teacher, student)
         weak = {"weak_objective": 1.0, "weak_validation": float(row.get("epoch", 1))}
-        tables.append(pd.DataFrame(found).assign(**({"weak": "weak", "strong": "strong"} | weak | row), task=range(tasks)))
+        tables.append(
+            pd.DataFrame(found).assign(**({"weak": "weak", "strong": "strong"} | weak | row), task=range(tasks))
+        )
     cells = pd.concat(tables, ignore_index=True).assign(experiment=experiment, epsilon=0.01, head=lambda x: x["class"])
     return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS])
 
@@ -168,5 +220,7 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
 
 
 def _complete(cells: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    cells = cells.assign(experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000)
+    cells = cells.assign(
+        experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000
+    )
     return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
