@@ -160,7 +160,7 @@ def test_incomplete_cells_are_named() -> None:
     with pytest.raises(InputError, match="line 3 has no number under misfit"):
         cells.read(path)
     good_cells().iloc[:0].to_csv(path)
-    with pytest.raises(InputError, match="holds no cell"):
+    with pytest.raises(InputError, match="holds no row"):
         cells.read(path)
     path.write_text("")
     with pytest.raises(InputError, match="not a readable CSV"):

@@ -15,6 +15,8 @@ from pipeline.core.errors import InputError
 from pipeline.core.stage import UPSTREAM
 from pipeline.experiments.molecules_study import weak
 
+VERBS = [verb for verb in UPSTREAM if verb != "reliability"]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("W2S_WORKERS", "1")
         YAML().dump(params, folder / "params.yaml")
         (folder / "data").symlink_to(ROOT / "data")
-        for verb in UPSTREAM:
+        for verb in VERBS:
             stage.run(verb, "molecules_study")
             get_reusable_executor().shutdown()
     return folder
@@ -72,7 +74,7 @@ def test_the_study_is_published_under_the_name_of_its_experiment() -> None:
 
 def test_stages_of_the_study_read_and_write_what_the_verbs_do() -> None:
     stages = YAML(typ="safe").load(ROOT / "studies/molecules/dvc.yaml")["stages"]
-    assert list(stages) == list(UPSTREAM)
+    assert list(stages) == VERBS
     for verb, declared in stages.items():
         assert declared["cmd"] == f"python -m pipeline.{verb} molecules_study"
         read = {dep for dep in declared["deps"] if dep.startswith("artifacts/")}

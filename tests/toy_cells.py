@@ -216,7 +216,21 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     for name, cells in tables.items():
         (folder / name).mkdir(parents=True)
         cells.to_csv(folder / name / "cells.csv", index=False)
+    for experiment in {"kl", "digits"} & set(params["experiments"]):
+        diagrams(experiment).to_csv(folder / "results" / experiment / "reliability.csv", index=False)
     return folder
+
+
+def diagrams(experiment: str) -> pd.DataFrame:
+    """Reliability diagrams in four bins of one teacher, over three seeds or splits."""
+    bins = pd.DataFrame({"bin": range(4), "count": [0.0 + n for n in (5, 10, 20, 40)]})
+    bins["confidence"] = (bins["bin"] + 0.5) / 4
+    rows = [
+        bins.assign(role=role, split=str(unit), seed=unit, frequency=bins["confidence"] ** power)
+        for unit in range(3)
+        for role, power in (("weak", 2.0), ("student", 1.3), ("ceiling", 1.0))
+    ]
+    return pd.concat(rows, ignore_index=True).assign(experiment=experiment, weak="few_pixels", strong="random-128")
 
 
 def _complete(cells: pd.DataFrame, experiment: str) -> pd.DataFrame:
