@@ -82,3 +82,9 @@ def test_a_published_snapshot_is_of_the_settings_in_params(study: str, monkeypat
 
     monkeypatch.chdir(ROOT)
     assert not stale(study)
+
+
+def test_the_counterexample_in_the_docs_prints_what_they_say(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs/THEORY.md").read_text()
+    exec(compile(re.findall(r"```python\n(.*?)```", text, re.S)[0], "docs/THEORY.md", "exec"), {})
+    assert f"prints `{capsys.readouterr().out.strip()}`" in text

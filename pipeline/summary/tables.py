@@ -6,8 +6,10 @@ import pandas as pd
 
 from pipeline import cells
 from pipeline.core import artifacts
+from pipeline.theory import calibration
 
 Tables = Mapping[str, pd.DataFrame]
+COUNTEREXAMPLES = (0.01, 0.05, 0.1, 0.2)  # how far the student leans to the right class
 CLASSIFICATION = ("kl", "digits")
 DIAGRAM = ("weak", "strong", "split", "seed", "role", "bin", "count", "confidence", "frequency")
 
@@ -20,6 +22,13 @@ def read(experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
     tables = {name: cells.read(artifacts.RESULTS / name / "cells.csv") for name in experiments}
     for name in (name for name in CLASSIFICATION if name in tables):
         tables[f"{name}/reliability"] = cells.read_table(artifacts.RESULTS / name / "reliability.csv", DIAGRAM)
+    tables["counterexample"] = counterexamples()
     for path in sorted(artifacts.PUBLISHED.glob("*/cells.csv")):
         tables[str(path.parent)] = cells.read(path)
     return tables
+
+
+def counterexamples() -> pd.DataFrame:
+    """Pairs of predictors that refute a recalled bound: mathematics, so that no experiment enters."""
+    pairs = [calibration.counterexample(delta)._asdict() for delta in COUNTEREXAMPLES]
+    return pd.DataFrame(pairs).assign(example=range(len(pairs)))

@@ -72,7 +72,7 @@ class Claim(Block):
     cells: Filter
     against: Filter | None = None
     statistic: Word
-    over: Literal["seed", "split"]
+    over: Literal["seed", "split", "example"]
     expected: Band
     beside: Word | None = None
     figure: Word
