@@ -31,7 +31,7 @@ def tiny_params() -> dict[str, Any]:
     _shrink_classification(params["kl"], params["digits"])
     _shrink_molecules(params["molecules_study"])
     params["molecules_study"]["represent"]["seeds"] = [0, 1]
-    params["molecules_study"]["weak"].update(epochs=2, patience=1)
+    params["molecules_study"]["weak"].update(hidden_sizes=[8, 16], epochs=2, patience=1)
     return params
 
 

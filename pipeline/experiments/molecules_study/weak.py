@@ -1,4 +1,4 @@
-"""Finetune the teachers whole: every rung and seed on all true labels, the smallest and largest also on few.
+"""Finetune the teachers whole: rungs and seeds on all true labels, the smallest and largest also on few.
 
 Items as in the molecules experiment: `<dataset>-<split>` with `predictions` (teachers, n), and
 `teachers-<dataset>-<split>`, the table that says what each row is.
@@ -56,7 +56,7 @@ def teachers_of(listed: list[Rung], parts: Arrays, settings: Weak) -> list[Teach
     counts = tuple(count for count in few.counts if count <= half)
     found = []
     for rung in listed:
-        full = with_full_labels(rung, len(parts["train"]), half)
+        full = with_full_labels(rung, len(parts["train"]), half) if rung.size in settings.hidden_sizes else []
         found += [teacher._replace(training=FINETUNED) for teacher in full if teacher.inputs in settings.inputs]
         small = with_few_labels(rung, counts, few.finetuning.hidden_sizes, rung.seed)
         found += [teacher for teacher in small if teacher.training == FINETUNED]

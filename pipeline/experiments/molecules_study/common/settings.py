@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.config import Block, Count, NonNegative, Positive
 from pipeline.experiments.molecules.common.settings import (
@@ -27,9 +27,11 @@ class FewLabels(Block):
 class Weak(Block):
     """Full finetuning at the rate ``learning_rate / sqrt(hidden size)``, stopped early on the validation part.
 
+    hidden_sizes: which rungs of the ladder become teachers with all labels.
     inputs: for whose molecules teachers are made; the labels block may not ask for others.
     """
 
+    hidden_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
     inputs: Annotated[tuple[Inputs, ...], Field(min_length=1)]
     epochs: Count
     patience: Count
@@ -49,3 +51,10 @@ class Settings(Block):
     labels: Labels
     strong: Strong
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _rungs_of_the_ladder(self) -> "Settings":
+        for size in {*self.weak.hidden_sizes, *self.weak.few_labels.finetuning.hidden_sizes}:
+            if size not in self.ladder.hidden_sizes:
+                raise ValueError(f"weak wants hidden size {size}, which ladder.hidden_sizes lacks; add it there")
+        return self
