@@ -1,5 +1,6 @@
 # make reproduce   install, run the pipeline, print a summary
 # make test        install, run the whole test suite
+# make smoke       every stage through DVC at tiny sizes
 # make figures     redraw figures, claims and report from the committed results
 # make studies     the long experiments behind published/
 # make bench       speed ratios against the plain algorithms
@@ -8,13 +9,16 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: reproduce test figures studies bench lint clean
+.PHONY: reproduce test smoke figures studies bench lint clean
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce
 
 test: $(INSTALLED)
 	python -m pytest
+
+smoke: $(INSTALLED)
+	python -m pytest tests/test_pipeline.py -k runs_through_dvc
 
 figures: $(INSTALLED)
 	python -m pipeline.figures

@@ -1,6 +1,8 @@
 """What a newcomer reads and installs agrees with what is there."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -34,6 +36,11 @@ def test_environment_and_lock_agree() -> None:
     direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert set(pinned) == {normal(name) for name in direct}
     assert {name: locked()[name] for name in pinned} == pinned
+
+
+def test_the_code_is_lint_free() -> None:
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", ROOT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_commands_of_the_readme_exist() -> None:
