@@ -11,10 +11,9 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import measures
-from pipeline.experiments.preferences.common import designs, finetuned, measured, students
+from pipeline.experiments.preferences.common import designs, finetuned, measured, recovery, students
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.summary.classification import by_unit
-from pipeline.theory import recovery
 
 Array = np.ndarray
 

@@ -18,7 +18,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.common.settings import Represent, Settings
 from pipeline.experiments.preferences.common.texts import PARTS
-from pipeline.models.language import cache, loading
+from pipeline.language import cache, loading
 
 HOME = artifacts.ARTIFACTS / "features"
 

@@ -15,7 +15,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, finetuned, students
 from pipeline.experiments.preferences.common.settings import Settings
-from pipeline.models.language import heads
+from pipeline.language import heads
 
 Array = np.ndarray
 

@@ -13,7 +13,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
 from pipeline.experiments.preferences.common.settings import Settings, Teacher, Weak
-from pipeline.models.language import heads
+from pipeline.language import heads
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -12,7 +12,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, measured, models
 from pipeline.experiments.preferences.common.settings import Full, Settings
 from pipeline.experiments.preferences.common.students import Student
-from pipeline.models.language.reading import ReadOut
+from pipeline.language.reading import ReadOut
 
 TRUTH = "truth"  # the teacher of a ceiling
 
@@ -43,7 +43,7 @@ def units(
 
 def train(settings: Settings, rung: str, rows: list, test: list, labels: np.ndarray, seed: int, folder: Path) -> Arrays:
     """`test`: probabilities of one finetuned network, (n',)."""
-    from pipeline.models.language import finetuning, loading  # slow to import, and only needed here
+    from pipeline.language import finetuning, loading  # slow to import, and only needed here
 
     full, view = settings.strong.full, settings.represent.ladder[rung]
     where = models.place(settings.represent.models[view.model])

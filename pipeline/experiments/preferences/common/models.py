@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from pipeline.core.errors import InputError
 from pipeline.experiments.preferences.common.settings import HubModel, Package, View
-from pipeline.models.language import loading, packaged
-from pipeline.models.language.reading import ReadOut
+from pipeline.language import loading, packaged
+from pipeline.language.reading import ReadOut
 
 
 class Place(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seed
-from pipeline.models.language import losses
+from pipeline.language import losses
 
 BOOTSTRAPPING = "bootstrapping"  # a chain of students through intermediate rungs, not a loss of its own
 

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.models.language import reading
-from pipeline.models.language.loading import Loaded
-from pipeline.models.language.reading import ReadOut
+from pipeline.language import reading
+from pipeline.language.loading import Loaded
+from pipeline.language.reading import ReadOut
 
 SHARD = 500  # texts
 

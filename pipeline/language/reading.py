@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.models.language.loading import Loaded
+from pipeline.language.loading import Loaded
 
 BATCH_TOKENS = 2048  # of a batch with its padding: the intermediate states stay near the processor
 

@@ -13,9 +13,9 @@ from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from pipeline.models.language.loading import Loaded
-from pipeline.models.language.losses import by_name
-from pipeline.models.language.reading import ReadOut, batches, is_memory, pool
+from pipeline.language.loading import Loaded
+from pipeline.language.losses import by_name
+from pipeline.language.reading import ReadOut, batches, is_memory, pool
 
 Texts = Sequence[tuple[str, ...]]  # pairs (A, B), or single texts
 PREDICTED_TOKENS = 4096

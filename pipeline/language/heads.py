@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from pipeline.models.language.losses import by_name
+from pipeline.language.losses import by_name
 
 Array = np.ndarray
 
