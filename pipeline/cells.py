@@ -29,32 +29,36 @@ COLUMNS = (
     "rho",
     "bound",
 )
+NAMES = ("panel", "dataset", "split", "weak", "strong", "inputs")
 REQUIRED = ("weak_error", "student_error", "misfit", "gain", "cross_term")
 
 
 def read(path: Path) -> pd.DataFrame:
     """Cells of one experiment.  Raises InputError that names the missing column or the incomplete row."""
-    try:
-        cells = pd.read_csv(
-            path, dtype={"panel": str, "dataset": str, "split": str, "weak": str, "strong": str, "inputs": str}
-        )
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro` or restore it with `git checkout {path}`") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path} is not a readable CSV ({error}); restore it with `git checkout {path}`") from None
-    _check(cells, path)
-    return cells
-
-
-def _check(cells: pd.DataFrame, path: Path) -> None:
-    remedy = f"run `dvc repro` or restore it with `git checkout {path}`"
-    missing = [column for column in COLUMNS if column not in cells]
-    if missing:
-        raise InputError(f"{path} lacks the column {missing[0]}; {remedy}")
-    if cells.empty:
-        raise InputError(f"{path} holds no cell; {remedy}")
+    cells = read_table(path, COLUMNS)
     for column in REQUIRED:
         numbers = pd.to_numeric(cells[column], errors="coerce")
         if numbers.isna().any():
             row = int(numbers.isna().to_numpy().argmax())
-            raise InputError(f"{path}: line {row + 2} has no number under {column}; {remedy}")
+            raise InputError(f"{path}: line {row + 2} has no number under {column}; {_remedy(path)}")
+    return cells
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of results with at least these columns and one row; names are read as text."""
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro` or restore it with `git checkout {path}`") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path} is not a readable CSV ({error}); restore it with `git checkout {path}`") from None
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; {_remedy(path)}")
+    if table.empty:
+        raise InputError(f"{path} holds no row; {_remedy(path)}")
+    return table
+
+
+def _remedy(path: Path) -> str:
+    return f"run `dvc repro` or restore it with `git checkout {path}`"

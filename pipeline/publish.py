@@ -27,7 +27,7 @@ def main() -> None:
 
 def publish(study: str) -> Path:
     """Copy cells and metrics, and write the manifest; returns the folder."""
-    source, target = artifacts.RESULTS / study, artifacts.PUBLISHED / study
+    source, target = artifacts.RESULTS / study, folder(study)
     cells.read(source / "cells.csv")
     for name in ("cells.csv", "metrics.json"):
         artifacts.write_bytes(target / name, (source / name).read_bytes())
@@ -51,10 +51,15 @@ def manifest(study: str) -> dict[str, Any]:
     }
 
 
+def folder(study: str) -> Path:
+    """Where a study is published; `molecules_study`, a longer run of `molecules`, as published/molecules."""
+    return artifacts.PUBLISHED / study.removesuffix("_study")
+
+
 def stale(study: str) -> bool:
     """Whether a published snapshot was made with other settings than params.yaml holds now."""
-    recorded = artifacts.read_item(artifacts.PUBLISHED / study / "manifest.json")["params"]
-    return recorded != config.load(study).model_dump(mode="json")
+    recorded = artifacts.read_item(folder(study) / "manifest.json")
+    return recorded["params"] != config.load(recorded["study"]).model_dump(mode="json")
 
 
 def _git(*arguments: str) -> str:

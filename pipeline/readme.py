@@ -13,6 +13,12 @@ from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
 VERDICTS = ("holds", "fails", "inconclusive", "not run")
+# Each student in the direction in which theory speaks of it.
+STUDENTS = {
+    ("mixture", "reverse_kl", "reverse"): "projection on a convex class by reverse KL",
+    ("softmax", "reverse_kl", "reverse"): "softmax-linear, reverse KL",
+    ("softmax", "cross_entropy", "forward"): "softmax-linear, cross-entropy (dual direction)",
+}
 BEGIN, END = "<!-- generated: python -m pipeline.readme -->", "<!-- end of generated -->"
 
 
@@ -34,10 +40,10 @@ def current(path: Path) -> str:
 
 
 def block(root: Path) -> str:
-    """The block that the results call for: panels, then claims."""
-    metrics = json.loads((root / "results/synthetic/metrics.json").read_text())
+    """The block that the results call for: panels of both papers, then claims."""
+    squared, kl = (json.loads((root / f"results/{name}/metrics.json").read_text()) for name in ("synthetic", "kl"))
     claims = json.loads((root / "results/claims.json").read_text())
-    return "\n".join([BEGIN, "", *_panels(metrics), "", *_claims(claims), "", END])
+    return "\n".join([BEGIN, "", *_panels(squared), "", *_students(kl), "", *_claims(claims), "", END])
 
 
 def _panels(metrics: dict[str, Any]) -> list[str]:
@@ -48,6 +54,14 @@ def _panels(metrics: dict[str, Any]) -> list[str]:
     for panel, heads in metrics.items():
         summary = heads["adamw"]["reused"]
         rows.append(f"| {panel} | {_interval(summary['correlation'])} | {_interval(summary['gain_over_misfit'])} |")
+    return rows
+
+
+def _students(metrics: dict[str, Any]) -> list[str]:
+    rows = [f"| gain / misfit in KL | {' | '.join(metrics)} |", f"| --- |{' --- |' * len(metrics)}"]
+    for (family, loss, direction), words in STUDENTS.items():
+        found = [panel[family][loss][direction]["fresh"]["gain_over_misfit"] for panel in metrics.values()]
+        rows.append(f"| {words} | {' | '.join(_interval(estimate) for estimate in found)} |")
     return rows
 
 

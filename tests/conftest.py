@@ -29,6 +29,9 @@ def tiny_params() -> dict[str, Any]:
     params["realizability"]["represent"].update(weak_epochs=3, strong_epochs=[2, 4])
     _shrink_molecules(params["molecules"])
     _shrink_classification(params["kl"], params["digits"])
+    _shrink_molecules(params["molecules_study"])
+    params["molecules_study"]["represent"]["seeds"] = [0, 1]
+    params["molecules_study"]["weak"].update(epochs=2, patience=1)
     return params
 
 
@@ -37,9 +40,12 @@ def _shrink_molecules(block: dict[str, Any]) -> None:
     block["data"]["corpus"].update(molecules=320, rarest_token=2)
     block["ladder"].update(hidden_sizes=[8, 16], morgan_bits=[8, 16])
     block["represent"]["strong"] = "pretrained"
-    block["weak"]["adamw"]["epochs"] = block["strong"]["adamw"]["epochs"] = 5
-    block["weak"]["radii"] = block["strong"]["radii"] = [0.1, 1.0]
-    block["weak"]["few_labels"].update(counts=[10], steps=20)
+    for fitted in (block["weak"], block["strong"]):
+        if "radii" in fitted:
+            fitted["radii"], fitted["adamw"]["epochs"] = [0.1, 1.0], 5
+    block["weak"]["few_labels"]["counts"] = [10]
+    if "steps" in block["weak"]["few_labels"]:
+        block["weak"]["few_labels"]["steps"] = 20
     block["weak"]["few_labels"]["finetuning"].update(hidden_sizes=[8, 16], steps=2)
 
 

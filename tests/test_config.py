@@ -1,5 +1,6 @@
 """Every mistake in params.yaml is one line that names the key, the value and the remedy."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_names_its_key(name: str, write_params) -> None:
+def test_a_mistake_names_its_key(name: str, write_params: Callable[..., None]) -> None:
     changes, expected = MISTAKES[name]
     write_params(**changes)
     with pytest.raises(InputError) as caught:
@@ -39,14 +40,16 @@ def test_a_mistake_names_its_key(name: str, write_params) -> None:
     assert "params.yaml" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_missing_key_is_named(write_params) -> None:
+def test_a_missing_key_is_named(write_params: Callable[..., None]) -> None:
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text("\n".join(line for line in text.split("\n") if "weak_sigma" not in line))
     with pytest.raises(InputError, match=r"synthetic\.perturbation\.weak_sigma is missing"):
         config.load("synthetic")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("a: [", "not valid YAML"), ("- 1", "no mapping"), (None, "is missing")])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a: [", "not valid YAML"), ("- 1", "no mapping"), (None, "is missing")]
+)
 def test_a_broken_file_is_named(text: str | None, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     if text is not None:
@@ -55,6 +58,6 @@ def test_a_broken_file_is_named(text: str | None, expected: str, tmp_path: Path)
         config.load("synthetic", path)
 
 
-def test_an_unknown_experiment_lists_the_known(write_params) -> None:
+def test_an_unknown_experiment_lists_the_known(write_params: Callable[..., None]) -> None:
     with pytest.raises(InputError, match="known: synthetic"):
         config.load("nothing")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,9 @@ def test_a_killed_run_keeps_its_finished_units(monkeypatch: pytest.MonkeyPatch) 
     )
     paths = os.pathsep.join([here, os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "W2S_WORKERS": "1", "PYTHONPATH": paths}, start_new_session=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "W2S_WORKERS": "1", "PYTHONPATH": paths},
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while len(list(Path("partial").glob("*.safetensors"))) < 3 and time.monotonic() < deadline:
@@ -127,7 +130,7 @@ def test_a_bad_number_of_workers_is_named(text: str, monkeypatch: pytest.MonkeyP
         parallel.workers()
 
 
-def test_an_entry_point_ends_in_one_line(write_params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_ends_in_one_line(write_params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["pipeline.weak", "synthetic"])
     with pytest.raises(SystemExit) as caught:
         stage.main("weak")
@@ -157,7 +160,7 @@ def test_incomplete_cells_are_named() -> None:
     with pytest.raises(InputError, match="line 3 has no number under misfit"):
         cells.read(path)
     good_cells().iloc[:0].to_csv(path)
-    with pytest.raises(InputError, match="holds no cell"):
+    with pytest.raises(InputError, match="holds no row"):
         cells.read(path)
     path.write_text("")
     with pytest.raises(InputError, match="not a readable CSV"):

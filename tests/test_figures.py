@@ -15,8 +15,8 @@ from pipeline import figures
 from pipeline.core import config
 from pipeline.core.errors import InputError
 from pipeline.summary import low_sample, molecules, panels, realizability, selection, tables
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.estimates import plain
+from pipeline.summary.figures import FIGURES
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
 from tests.conftest import ROOT
@@ -66,7 +66,7 @@ def test_every_figure_is_drawn_and_not_blank(drawn: Path) -> None:
 
 def test_drawn_numbers_are_those_of_the_summaries(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(drawn)
-    for name, numbers in figures.compute(tables.read(["synthetic", "molecules"]), config.intervals()).items():
+    for name, numbers in figures.compute(tables.read(config.experiments()), config.intervals()).items():
         assert json.loads((drawn / "paper_figures" / f"{name}.json").read_text()) == numbers
 
 

@@ -127,60 +127,6 @@ def test_exact_without_any_unit_is_the_mean() -> None:
     np.testing.assert_array_equal(fitted, [0, 0, 0, 2.0])
 
 
-def standard_weights(features: Array, head: Array) -> Array:
-    """Weights on standardised features."""
-    return head[:-1] * heads.standardisation(features.astype(np.float64))[1]
-
-
-@settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10_000), radius=st.floats(1e-3, 10), width=st.sampled_from([1, 4, 16, 40]))
-def test_ball_satisfies_the_optimality_conditions(seed: int, radius: float, width: int) -> None:
-    """Norm within the radius; gradient zero inside, antiparallel to the weights on the sphere; residual mean zero."""
-    (features,), (labels,), *_ = problem(seed, tasks=1, samples=30, width=width)
-    fitted = heads.fit_ball(features, labels, radius)
-    weights = standard_weights(features, fitted)
-    _, scale = heads.standardisation(features.astype(np.float64))
-    residual = heads.predict(features, fitted) - labels
-    kept = scale > 0
-    gradient = (features[:, kept] - features[:, kept].mean(axis=0)).T @ residual / scale[kept] / len(labels)
-    norm = np.linalg.norm(weights)
-    assert norm <= radius * (1 + 1e-12)
-    assert abs(residual.mean()) < 1e-6
-    multiplier = -gradient @ weights[kept] / max(norm, 1e-300) ** 2
-    assert multiplier >= -1e-6
-    np.testing.assert_allclose(gradient, -multiplier * weights[kept], atol=1e-6)
-    assert multiplier < 1e-6 or norm == pytest.approx(radius, rel=1e-9)
-
-
-@settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10_000), radius=st.floats(1e-2, 3))
-def test_ball_is_a_projection(seed: int, radius: float) -> None:
-    """For every member g of the class: d(g, fit) + d(fit, labels) <= d(g, labels), which makes Theorem 1 apply."""
-    (features,), (labels,), *_ = problem(seed, tasks=1, samples=30)
-    fitted = heads.predict(features, heads.fit_ball(features, labels, radius))
-    generator = np.random.default_rng(seed)
-    direction = generator.normal(size=16)
-    weights = direction / np.linalg.norm(direction) * radius * generator.uniform()
-    _, scale = heads.standardisation(features.astype(np.float64))
-    other = heads.predict(features, np.append(weights / scale, generator.normal()))
-    assert ((other - fitted) ** 2).mean() + ((fitted - labels) ** 2).mean() <= ((other - labels) ** 2).mean() + 1e-6
-
-
-def test_a_large_ball_is_least_squares() -> None:
-    (features,), (labels,), *_ = problem(tasks=1, samples=200)
-    exact = heads.fit_exact(features, labels, min_active=1, rcond=1e-10)
-    np.testing.assert_allclose(heads.fit_ball(features, labels, 1e3), exact, rtol=1e-8)
-    small = heads.fit_ball(features, labels, 1e-2)
-    assert np.linalg.norm(standard_weights(features, small)) == pytest.approx(1e-2, rel=1e-12)
-
-
-def test_ball_keeps_the_class_of_other_features() -> None:
-    """The best member on an evaluation sample belongs to the class that the training features define."""
-    (features, evaluation), (labels, targets), *_ = problem(tasks=2, samples=60)
-    best = heads.fit_ball(evaluation * 3, targets, 0.1, standardised_on=features)
-    assert np.linalg.norm(standard_weights(features, best)) == pytest.approx(0.1, rel=1e-12)
-
-
 def test_predict_broadcasts() -> None:
     features, _, initial, _ = problem()
     expected = np.einsum("knh,kh->kn", features, initial[:, :-1], dtype=np.float64) + initial[:, -1:]
@@ -216,12 +162,9 @@ def test_misfits_are_named(position: int, change: Callable, message: str) -> Non
         heads.fit_adamw(*arguments, **ADAMW)
 
 
-@pytest.mark.parametrize(
-    "fit", [lambda x, y: heads.fit_exact(x, y, min_active=1, rcond=1e-6), lambda x, y: heads.fit_ball(x, y, 1.0)]
-)
-def test_exact_fits_name_bad_input(fit: Callable) -> None:
+def test_exact_fits_name_bad_input() -> None:
     (features,), (labels,), *_ = problem(tasks=1)
     with pytest.raises(ValueError, match="do not belong together"):
-        fit(features, labels[1:])
+        heads.fit_exact(features, labels[1:], min_active=1, rcond=1e-6)
     with pytest.raises(ValueError, match="not finite"):
-        fit(np.where(features > 3, np.nan, features), labels)
+        heads.fit_exact(np.where(features > 3, np.nan, features), labels, min_active=1, rcond=1e-6)

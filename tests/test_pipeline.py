@@ -30,8 +30,9 @@ def expanded() -> dict[str, dict]:
         if "foreach" not in stage:
             stages[name] = stage
             continue
-        for key, item in document["vars"][0]["uses"].items():
-            text = json.dumps(stage["do"]).replace("${key}", key)
+        each = stage["foreach"]
+        for key, item in (document["vars"][0]["uses"] if each == "${uses}" else dict.fromkeys(each, {})).items():
+            text = json.dumps(stage["do"]).replace("${key}", key).replace("${item}", key)
             for field, value in item.items():
                 text = text.replace(f"${{item.{field}}}", value)
             stages[f"{name}@{key}"] = json.loads(text)
@@ -89,7 +90,9 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     read = {dep for dep in stage["deps"] if dep.startswith("artifacts/")}
     assert read == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
     written = {path for out in stage["outs"] for path in out}
-    assert written == ({f"results/{experiment}/cells.csv"} if verb == "evaluate" else {f"artifacts/{verb}/{experiment}"})
+    results = {"evaluate": "cells.csv", "reliability": "reliability.csv"}
+    expected = f"results/{experiment}/{results[verb]}" if verb in results else f"artifacts/{verb}/{experiment}"
+    assert written == {expected}
 
 
 def used_blocks(path: Path) -> set[str]:
@@ -97,7 +100,9 @@ def used_blocks(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     blocks = set()
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        whole = {a.arg for a in function.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "Settings"}
+        whole = {
+            a.arg for a in function.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "Settings"
+        }
         blocks |= {
             node.attr
             for node in ast.walk(function)

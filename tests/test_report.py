@@ -10,7 +10,7 @@ import pytest
 from pipeline import claims, figures, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
-from pipeline.summary import charikar
+from pipeline.summary.figures import FIGURES
 from pipeline.summary.tables import read
 from tests import toy_cells
 
@@ -55,7 +55,7 @@ def test_page_stands_alone(folder: Path) -> None:
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(folder: Path) -> None:
     alternatives = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]*)"', page(folder))
-    assert len(alternatives) == len(charikar.FIGURES) and all(len(text) > 60 for text in alternatives)
+    assert len(alternatives) == len(FIGURES) and all(len(text) > 60 for text in alternatives)
 
 
 def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -23,8 +24,10 @@ def test_largest_difference_is_relative_to_the_column() -> None:
     assert reproduce.largest_difference(some_cells(), some_cells(1.5)) == pytest.approx(0.5 / scale)
 
 
-def test_summary_says_what_came_out(write_params) -> None:
-    artifacts.write_json(Path("results/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}])
+def test_summary_says_what_came_out(write_params: Callable[..., None]) -> None:
+    artifacts.write_json(
+        Path("results/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}]
+    )
     artifacts.write_cells(Path("results/toy/cells.csv"), some_cells(1.5))
     artifacts.write_bytes(Path("paper_figures/a.png"), b"")
     shown = reproduce.summary({"toy": some_cells()}, 61.4)
@@ -34,7 +37,7 @@ def test_summary_says_what_came_out(write_params) -> None:
     assert "no committed cells" in reproduce.summary({}, 1)
 
 
-def test_an_archive_keeps_what_came_with_it(write_params) -> None:
+def test_an_archive_keeps_what_came_with_it(write_params: Callable[..., None]) -> None:
     path = Path("results/toy/cells.csv")
     artifacts.write_cells(path, some_cells())
     first = reproduce._committed(path)
@@ -42,7 +45,7 @@ def test_an_archive_keeps_what_came_with_it(write_params) -> None:
     pd.testing.assert_frame_equal(reproduce._committed(path), first)
 
 
-def test_a_clone_compares_with_its_last_commit(write_params) -> None:
+def test_a_clone_compares_with_its_last_commit(write_params: Callable[..., None]) -> None:
     path = Path("results/toy/cells.csv")
     artifacts.write_cells(path, some_cells())
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
@@ -53,7 +56,7 @@ def test_a_clone_compares_with_its_last_commit(write_params) -> None:
     assert reproduce._committed(Path("results/new/cells.csv")) is None
 
 
-def test_a_study_is_published_with_its_manifest(write_params) -> None:
+def test_a_study_is_published_with_its_manifest(write_params: Callable[..., None]) -> None:
     artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells())
     artifacts.write_json(Path("results/realizability/metrics.json"), {})
     artifacts.write("data", "realizability", {"plain": [1]})
@@ -67,7 +70,7 @@ def test_a_study_is_published_with_its_manifest(write_params) -> None:
     assert publish.stale("realizability")
 
 
-def test_incomplete_cells_are_not_published(write_params) -> None:
+def test_incomplete_cells_are_not_published(write_params: Callable[..., None]) -> None:
     artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells().drop(columns="misfit"))
     with pytest.raises(InputError, match="lacks the column misfit"):
         publish.publish("realizability")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import cells
@@ -24,12 +25,12 @@ def run(experiment: str = "synthetic") -> bytes:
 
 
 @pytest.fixture
-def table(write_params: Callable[..., None]):
+def table(write_params: Callable[..., None]) -> pd.DataFrame:
     run()
     return cells.read(Path("results/synthetic/cells.csv"))
 
 
-def test_cells_obey_the_contract(table) -> None:
+def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
     assert tuple(table.columns) == cells.COLUMNS
     assert len(table) == 2 * 3 * 2 * 2 * 4 and set(table["panel"]) == set(PANELS)
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-8)
@@ -39,29 +40,33 @@ def test_cells_obey_the_contract(table) -> None:
     realizable = table[table["panel"] == "realizable"]
     assert (realizable["epsilon"] < 1e-9).all() and realizable["rho"].isna().all()
     other = table[table["panel"] != "realizable"]
-    np.testing.assert_allclose(other["rho"] * np.sqrt(other["epsilon"] * other["misfit"]), other["cross_term"], rtol=1e-6)
+    np.testing.assert_allclose(
+        other["rho"] * np.sqrt(other["epsilon"] * other["misfit"]), other["cross_term"], rtol=1e-6
+    )
 
 
-def test_the_exact_ceiling_reaches_the_truth_where_it_can(table) -> None:
+def test_the_exact_ceiling_reaches_the_truth_where_it_can(table: pd.DataFrame) -> None:
     exact = table.query("panel == 'realizable' and head == 'exact'")
     assert (exact["ceiling_error"] < 1e-3 * exact["weak_error"]).mean() > 0.5
 
 
-def test_same_bytes_twice_and_with_two_workers(write_params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_bytes_twice_and_with_two_workers(
+    write_params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("W2S_WORKERS", "1")
     once = run()
     monkeypatch.setenv("W2S_WORKERS", "2")
     assert once == run()
 
 
-def test_samples_are_distinct(write_params) -> None:
+def test_samples_are_distinct(write_params: Callable[..., None]) -> None:
     drawn = data.draw(0, config.load("synthetic").data)
     names = ("pretraining_inputs", "inputs", "fresh_inputs", "evaluation_inputs")
     rows = np.concatenate([drawn[name].reshape(-1, 8) for name in names])
     assert len(np.unique(rows, axis=0)) == len(rows)
 
 
-def test_the_truth_is_the_network_under_its_head(write_params) -> None:
+def test_the_truth_is_the_network_under_its_head(write_params: Callable[..., None]) -> None:
     drawn = data.draw(0, config.load("synthetic").data)
     x = drawn["inputs"][1].astype(np.float64)
     network = unpack("truth", drawn)
@@ -72,7 +77,7 @@ def test_the_truth_is_the_network_under_its_head(write_params) -> None:
 
 
 @pytest.mark.parametrize("biases", [True, False])
-def test_perturbation_has_the_stated_size(biases: bool, write_params) -> None:
+def test_perturbation_has_the_stated_size(biases: bool, write_params: Callable[..., None]) -> None:
     settings = config.load("synthetic").perturbation.model_copy(update={"biases": biases, "weak_sigma": 0.5})
     truth = unpack("truth", data.draw(0, config.load("synthetic").data))
     noisy = represent.perturb(0, truth, settings)
@@ -81,7 +86,7 @@ def test_perturbation_has_the_stated_size(biases: bool, write_params) -> None:
     assert bool((unpack("strong_perturbed", noisy).biases != truth.biases).any()) == biases
 
 
-def test_pretraining_goes_on_where_it_was_stopped(write_params, tmp_path: Path) -> None:
+def test_pretraining_goes_on_where_it_was_stopped(write_params: Callable[..., None], tmp_path: Path) -> None:
     settings = config.load("synthetic").represent
     bundle = {"seed-0": data.draw(0, config.load("synthetic").data)}
     whole = represent.pretrain(0, "strong", bundle, settings, tmp_path / "whole.safetensors")
@@ -92,7 +97,7 @@ def test_pretraining_goes_on_where_it_was_stopped(write_params, tmp_path: Path) 
     assert len(whole["strong_losses"]) == settings.epochs and whole["strong_losses"][-1] < whole["strong_losses"][0]
 
 
-def test_divergence_names_the_cell(write_params, tmp_path: Path) -> None:
+def test_divergence_names_the_cell(write_params: Callable[..., None], tmp_path: Path) -> None:
     write_params(synthetic__represent__learning_rate=1e30)
     stage.run("data", "synthetic")
     with pytest.raises(InputError, match=r"seed [01], strong representation: .*learning_rate"):
@@ -106,7 +111,7 @@ def test_class_minimum_is_least_squares(generator: np.random.Generator) -> None:
     np.testing.assert_allclose(evaluate.class_minimum(features, target), [residual])
 
 
-def test_the_study_ends_in_the_same_table(write_params) -> None:
+def test_the_study_ends_in_the_same_table(write_params: Callable[..., None]) -> None:
     run("realizability")
     table = cells.read(Path("results/realizability/cells.csv"))
     assert set(zip(table["schedule"], table["epochs"], strict=True)) == {
@@ -115,17 +120,19 @@ def test_the_study_ends_in_the_same_table(write_params) -> None:
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-8)
 
 
-def test_snapshots_of_the_study_equal_separate_runs(write_params, tmp_path: Path) -> None:
+def test_snapshots_of_the_study_equal_separate_runs(write_params: Callable[..., None], tmp_path: Path) -> None:
     from pipeline.experiments.realizability.represent import pretrain_stepwise
 
     settings = config.load("realizability")
     bundle = {"seed-0": data.draw(0, settings.data)}
     stepwise = pretrain_stepwise(0, "joint", bundle, settings.represent, tmp_path / "steps.safetensors")
-    alone = represent.pretrain(0, "strong", bundle, settings.represent.training("joint", 2), tmp_path / "one.safetensors")
+    alone = represent.pretrain(
+        0, "strong", bundle, settings.represent.training("joint", 2), tmp_path / "one.safetensors"
+    )
     assert stepwise["joint-2.first"].tobytes() == alone["strong_pretrained.first"].tobytes()
 
 
-def test_workers_of_a_pool_read_bundles_from_disk(write_params) -> None:
+def test_workers_of_a_pool_read_bundles_from_disk(write_params: Callable[..., None]) -> None:
     stage.run("data", "synthetic")
     bundle = artifacts.Bundle(artifacts.folder("data", "synthetic"))
     pool = parallel.Pool("read", Path("partial"))

@@ -36,7 +36,11 @@ def test_projection_on_a_subspace(seed: int, rank: int) -> None:
     onto = basis @ np.linalg.pinv(basis)
     student, best = onto @ teacher, onto @ truth
     np.testing.assert_allclose(misfit.gain(best, teacher, student), misfit.misfit(teacher, student), rtol=1e-9)
-    gain, gap, epsilon = misfit.gain(truth, teacher, student), misfit.misfit(teacher, student), misfit.error(truth, best)
+    gain, gap, epsilon = (
+        misfit.gain(truth, teacher, student),
+        misfit.misfit(teacher, student),
+        misfit.error(truth, best),
+    )
     rho = misfit.rho(misfit.cross_term(truth, teacher, student), epsilon, gap)
     assert abs(rho) <= 1 + 1e-9
     np.testing.assert_allclose(gain / gap, bounds.gain_over_misfit(rho, epsilon, gap), rtol=1e-8)

@@ -7,6 +7,9 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline.cells import COLUMNS
+from pipeline.experiments.kl.common import measures as classification
+from pipeline.summary.yao import STUDENTS
+from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
@@ -19,18 +22,33 @@ def measures(generator: np.random.Generator, size: int, reach: float, rho: float
     cross = rho * np.sqrt(epsilon * misfit) * generator.uniform(0.8, 1.2, size)
     student = epsilon + generator.gamma(2, 0.01, size)
     gain = misfit - 2 * cross
-    return pd.DataFrame({
-        "weak_error": student + gain, "student_error": student, "ceiling_error": 1.1 * epsilon + 0.001, "misfit": misfit,
-        "gain": gain, "cross_term": cross, "epsilon": epsilon, "rho": rho if reach else np.nan,
-        "bound": misfit - 2 * np.sqrt(epsilon * misfit)})
+    return pd.DataFrame(
+        {
+            "weak_error": student + gain,
+            "student_error": student,
+            "ceiling_error": 1.1 * epsilon + 0.001,
+            "misfit": misfit,
+            "gain": gain,
+            "cross_term": cross,
+            "epsilon": epsilon,
+            "rho": rho if reach else np.nan,
+            "bound": misfit - 2 * np.sqrt(epsilon * misfit),
+        }
+    )
 
 
 def synthetic(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.DataFrame:
-    """Cells of the synthetic experiment; one exact-head task of panel b lies far out, as rarely active units make it."""
+    """Cells of the synthetic experiment; one exact-head task of panel b lies far out."""
     generator = np.random.default_rng(1)
     tables = [
-        measures(generator, tasks, *PANELS[panel]).assign(panel=panel, head=head, inputs=inputs, seed=seed, task=range(tasks))
-        for seed in seeds for panel in PANELS for head in ("adamw", "exact") for inputs in ("reused", "fresh")]
+        measures(generator, tasks, *PANELS[panel]).assign(
+            panel=panel, head=head, inputs=inputs, seed=seed, task=range(tasks)
+        )
+        for seed in seeds
+        for panel in PANELS
+        for head in ("adamw", "exact")
+        for inputs in ("reused", "fresh")
+    ]
     cells = _complete(pd.concat(tables, ignore_index=True), "synthetic")
     far = cells.query("panel == 'pretrained' and head == 'exact' and inputs == 'fresh'").index[0]
     cells.loc[far, ["misfit", "cross_term", "student_error"]] += [50, 50, 50]
@@ -44,29 +62,64 @@ def realizability(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.Dat
     reach = {("sequential", 10): 0.8, ("sequential", 1000): 0.2, ("joint", 10): 0.9, ("joint", 1000): 0.6}
     tables = [
         measures(generator, tasks, share, share / 3).assign(
-            panel="pretrained", head="adamw", inputs="reused", seed=seed, task=range(tasks), schedule=schedule, epochs=epochs)
-        for seed in seeds for (schedule, epochs), share in reach.items()]
+            panel="pretrained",
+            head="adamw",
+            inputs="reused",
+            seed=seed,
+            task=range(tasks),
+            schedule=schedule,
+            epochs=epochs,
+        )
+        for seed in seeds
+        for (schedule, epochs), share in reach.items()
+    ]
     return _complete(pd.concat(tables, ignore_index=True), "realizability")
 
 
 def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
-    """Cells of the molecules experiment: two ladders with all labels, and three models that teach each other with few."""
+    """Cells of the molecules experiment: two ladders with all labels, and three that teach each other."""
     generator = np.random.default_rng(3)
     full = [("smiles", size) for size in (8, 16, 96)] + [("morgan", size) for size in (8, 64)]
     few = [("smiles-8", "smiles", 8), ("smiles-96", "smiles", 96), ("minimol", "strong", 0)]
     rows = [
-        {"weak": f"{ladder}-{size}", "strong": "minimol", "ladder": ladder, "weak_size": size, "regime": "full",
-         "training": "frozen", "head": head, "inputs": inputs, "n_train": 900}
-        for ladder, size in full for head in ("adamw", "ball") for inputs in ("same", "half")]
+        {
+            "weak": f"{ladder}-{size}",
+            "strong": "minimol",
+            "ladder": ladder,
+            "weak_size": size,
+            "regime": "full",
+            "training": "frozen",
+            "head": head,
+            "inputs": inputs,
+            "n_train": 900,
+        }
+        for ladder, size in full
+        for head in ("adamw", "ball")
+        for inputs in ("same", "half")
+    ]
     rows += [
-        {"weak": weak, "strong": strong, "ladder": ladder, "weak_size": size, "regime": "few", "training": training,
-         "head": "ball", "inputs": "half", "n_train": count}
-        for weak, ladder, size in few for strong, _, _ in few if strong != weak
-        for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1] for count in (10, 100)]
+        {
+            "weak": weak,
+            "strong": strong,
+            "ladder": ladder,
+            "weak_size": size,
+            "regime": "few",
+            "training": training,
+            "head": "ball",
+            "inputs": "half",
+            "n_train": count,
+        }
+        for weak, ladder, size in few
+        for strong, _, _ in few
+        if strong != weak
+        for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1]
+        for count in (10, 100)
+    ]
     draws = [(dataset, split, pd.DataFrame(rows)) for dataset in ("esol", "freesolv", "lipop") for split in splits]
     tables = [table.assign(dataset=dataset, split=split, seed=0, task="") for dataset, split, table in draws]
-    cells = pd.concat([pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables],
-                      ignore_index=True)
+    cells = pd.concat(
+        [pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables], ignore_index=True
+    )
     for name in ("weak_error", "student_error", "misfit"):
         cells[f"valid_{name}"] = cells[name] * generator.uniform(0.9, 1.1, len(cells))
     for name in ("gain", "misfit", "epsilon", "bound"):
@@ -75,9 +128,75 @@ def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
     return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
 
 
+def kl(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of classification on networks: solved students of every panel and direction, and a few curves."""
+    solved = [
+        {"panel": panel, "class": family, "loss": loss, "direction": direction, "seed": seed, "n_train": 2000}
+        | {"noise": 0.0, "sharpening": 1.0, "gain_bound": -1.0}
+        for panel in ("realizable", "pretrained", "perturbed")
+        for family, loss, _ in STUDENTS
+        for direction in ("reverse", "forward")
+        for seed in seeds
+    ]
+    curves = [
+        {"panel": "pretrained", "weak": "weak_pretrained", "seed": seed, "n_train": 200} | curve
+        for curve in _curves(epochs=(10, 1000))
+        for seed in seeds
+    ]
+    return _classification([*solved, *curves], "kl")
+
+
+def digits(splits: tuple[str, ...] = ("0", "1", "2")) -> pd.DataFrame:
+    """Cells of the digits: three teachers, two widths."""
+    rows = []
+    for weak in ("few_pixels", "small_net", "few_labels"):
+        mixtures = [
+            {"class": "mixture", "loss": "reverse_kl", "direction": direction, "noise": 0.0, "sharpening": 1.0}
+            for direction in ("reverse", "forward")
+        ]
+        for split in splits:
+            named = {"weak": weak, "split": split, "seed": 0, "n_train": 550}
+            rows += [named | {"strong": "random-128"} | curve for curve in _curves(epochs=(3, 300))]
+            rows += [named | {"strong": strong} | row for strong in ("random-128", "random-32") for row in mixtures]
+    return _classification(rows, "digits")
+
+
+def _curves(epochs: tuple[int, ...]) -> list[dict]:
+    return [
+        {"class": "softmax", "loss": loss, "direction": direction, "lr": rate, "noise": noise, "sharpening": 1.0}
+        | {"epoch": epoch}
+        for _, loss, direction in STUDENTS[1:]
+        for rate, noise in ((0.01, 0.0), (0.01, 0.3), (0.001, 0.0))
+        for epoch in epochs
+    ]
+
+
+def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.DataFrame:
+    """Measures of random predictions: a teacher that is a noisy truth, a student between the two."""
+    generator, tables = np.random.default_rng(4), []
+    for row in rows:
+        truth = floored(generator.dirichlet(np.ones(3), size=(tasks, 60)), 0.001)
+        teacher = floored(0.6 * truth + 0.4 * generator.dirichlet(np.ones(3), size=(tasks, 60)), 0.001)
+        student = 0.5 * truth + 0.5 * teacher
+        found = classification.measure(truth, teacher, student, truth, 0.001, 10)
+        found |= classification.directed(row["direction"], truth, teacher, student)
+        weak = {"weak_objective": 1.0, "weak_validation": float(row.get("epoch", 1))}
+        tables.append(
+            pd.DataFrame(found).assign(**({"weak": "weak", "strong": "strong"} | weak | row), task=range(tasks))
+        )
+    cells = pd.concat(tables, ignore_index=True).assign(experiment=experiment, epsilon=0.01, head=lambda x: x["class"])
+    return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS])
+
+
 def everything() -> dict[str, pd.DataFrame]:
-    """Cells of both experiments and of the study, by folder."""
-    return {"results/synthetic": synthetic(), "results/molecules": molecules(), "published/realizability": realizability()}
+    """Cells of all experiments and of the study, by folder."""
+    return {
+        "results/synthetic": synthetic(),
+        "results/molecules": molecules(),
+        "results/kl": kl(),
+        "results/digits": digits(),
+        "published/realizability": realizability(),
+    }
 
 
 def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
@@ -97,9 +216,25 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     for name, cells in tables.items():
         (folder / name).mkdir(parents=True)
         cells.to_csv(folder / name / "cells.csv", index=False)
+    for experiment in {"kl", "digits"} & set(params["experiments"]):
+        diagrams(experiment).to_csv(folder / "results" / experiment / "reliability.csv", index=False)
     return folder
 
 
+def diagrams(experiment: str) -> pd.DataFrame:
+    """Reliability diagrams in four bins of one teacher, over three seeds or splits."""
+    bins = pd.DataFrame({"bin": range(4), "count": [0.0 + n for n in (5, 10, 20, 40)]})
+    bins["confidence"] = (bins["bin"] + 0.5) / 4
+    rows = [
+        bins.assign(role=role, split=str(unit), seed=unit, frequency=bins["confidence"] ** power)
+        for unit in range(3)
+        for role, power in (("weak", 2.0), ("student", 1.3), ("ceiling", 1.0))
+    ]
+    return pd.concat(rows, ignore_index=True).assign(experiment=experiment, weak="few_pixels", strong="random-128")
+
+
 def _complete(cells: pd.DataFrame, experiment: str) -> pd.DataFrame:
-    cells = cells.assign(experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000)
+    cells = cells.assign(
+        experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000
+    )
     return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]

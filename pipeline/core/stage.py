@@ -23,6 +23,7 @@ UPSTREAM = {
     "labels": ("data", "represent", "weak"),
     "strong": ("data", "represent", "labels"),
     "evaluate": ("data", "represent", "weak", "strong"),
+    "reliability": ("data", "represent", "weak", "strong"),
 }
 
 
@@ -52,11 +53,14 @@ def record_runtime(stage: str, seconds: float) -> None:
 
 
 def _store(verb: str, experiment: str, outcome: Mapping[str, Any]) -> None:
-    if verb != "evaluate":
+    results = artifacts.RESULTS / experiment
+    if verb == "evaluate":
+        artifacts.write_cells(results / "cells.csv", outcome["cells"])
+        artifacts.write_json(results / "metrics.json", outcome["metrics"])
+    elif verb == "reliability":
+        artifacts.write_cells(results / "reliability.csv", outcome["reliability"])
+    else:
         artifacts.write(verb, experiment, outcome)
-        return
-    artifacts.write_cells(artifacts.RESULTS / experiment / "cells.csv", outcome["cells"])
-    artifacts.write_json(artifacts.RESULTS / experiment / "metrics.json", outcome["metrics"])
 
 
 def _partial(verb: str, experiment: str, settings: Any) -> Path:

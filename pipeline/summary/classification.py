@@ -74,10 +74,10 @@ def share_above_gain_bound(cells: pd.DataFrame) -> float:
     return float((cells["gain"] >= cells["gain_bound"] - ROUNDING).mean())
 
 
-def accuracy_lost_after_early_stop(cells: pd.DataFrame) -> float:
-    """Accuracy where weak validation would stop minus accuracy at the last epoch."""
-    curve = over_epochs(cells)
-    return float(curve["student_accuracy"][curve["weak_validation"].idxmin()] - curve["student_accuracy"].iloc[-1])
+def accuracy_lost_since_best(cells: pd.DataFrame) -> float:
+    """Accuracy of the best epoch minus that of the last; never negative."""
+    accuracy = over_epochs(cells)["student_accuracy"]
+    return float(accuracy.max() - accuracy.iloc[-1])
 
 
 def accuracy_lost_by_early_stop(cells: pd.DataFrame) -> float:
@@ -86,10 +86,10 @@ def accuracy_lost_by_early_stop(cells: pd.DataFrame) -> float:
     return float(curve["student_accuracy"].max() - curve["student_accuracy"][curve["weak_validation"].idxmin()])
 
 
-def ece_rise_after_early_stop(cells: pd.DataFrame) -> float:
-    """ECE at the last epoch minus ECE where weak validation would stop."""
+def ece_rise_since_best(cells: pd.DataFrame) -> float:
+    """ECE at the last epoch minus ECE at the epoch of the best accuracy."""
     curve = over_epochs(cells)
-    return float(curve["student_ece"].iloc[-1] - curve["student_ece"][curve["weak_validation"].idxmin()])
+    return float(curve["student_ece"].iloc[-1] - curve["student_ece"][curve["student_accuracy"].idxmax()])
 
 
 def mean_student_accuracy(cells: pd.DataFrame) -> float:
@@ -117,9 +117,9 @@ CLASSIFICATION: dict[str, Statistic] = {
         share_mce_within_width,
         kl_identity_residual,
         share_above_gain_bound,
-        accuracy_lost_after_early_stop,
+        accuracy_lost_since_best,
         accuracy_lost_by_early_stop,
-        ece_rise_after_early_stop,
+        ece_rise_since_best,
         mean_student_accuracy,
     )
 }

@@ -16,6 +16,11 @@ def identity_residual(cells: pd.DataFrame) -> float:
     return float(residual.abs().max() / cells["weak_error"].max())
 
 
+def share_of_examples_within_width(pairs: pd.DataFrame) -> float:
+    """Share of pairs of predictors whose marginal calibration error changes by no more than the width of B-3."""
+    return float(((pairs["student_error"] - pairs["teacher_error"]).abs() <= pairs["width"]).mean())
+
+
 def mean_weak_error(cells: pd.DataFrame) -> float:
     """Mean error of the teachers: the scale on which gain and misfit of a seed or data set live."""
     return float(cells["weak_error"].mean())
@@ -77,6 +82,7 @@ JUDGED: dict[str, Statistic] = {
         for function in (
             identity_residual,
             mean_weak_error,
+            share_of_examples_within_width,
             ceiling_over_weak_error,
             misfit_over_weak_error,
             share_above_train_bound,

@@ -72,7 +72,7 @@ class Claim(Block):
     cells: Filter
     against: Filter | None = None
     statistic: Word
-    over: Literal["seed", "split"]
+    over: Literal["seed", "split", "example"]
     expected: Band
     beside: Word | None = None
     figure: Word
@@ -121,7 +121,10 @@ def select(claim: Claim, wanted: Filter, tables: Tables) -> pd.DataFrame | str:
             raise InputError(
                 f"claims.yaml: claim '{claim.id}': cells of {claim.experiment} have no column {key}; drop it"
             )
-        cells = cells[cells[key].astype(str) == str(value)]
+        same = (
+            cells[key] == value if pd.api.types.is_numeric_dtype(cells[key]) else cells[key].astype(str) == str(value)
+        )
+        cells = cells[same]
         if cells.empty:
             return f"no cell of {claim.experiment} has {key} {value} (with the keys before it)"
     return cells

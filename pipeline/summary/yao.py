@@ -13,7 +13,6 @@ from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.statistics import correlation, epsilon_over_weak_error, gain_over_misfit
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
-from pipeline.theory import calibration
 
 PANELS = ("realizable", "pretrained", "perturbed")
 # Class and loss of each student, and the direction in which theory speaks of it.
@@ -112,7 +111,7 @@ def calibrations(tables: Tables, settings: Intervals) -> dict[str, Any]:
             ("digits", digits),
         )
     ]
-    refuted = [calibration.counterexample(delta)._asdict() for delta in (0.01, 0.05, 0.1, 0.2)]
+    refuted = tables["counterexample"].to_dict("records")
     reading = (
         f"The recalled bound fails in the counterexample (error {refuted[0]['student_error']:.2f} against width "
         f"{refuted[0]['width']:.3f}); the repaired one holds in every cell."
@@ -126,6 +125,22 @@ def calibrations(tables: Tables, settings: Intervals) -> dict[str, Any]:
             "counterexample": refuted,
         }
     )
+
+
+def reliability(tables: Tables, settings: Intervals) -> dict[str, Any]:
+    """Accuracy by confidence of teacher, student and ceiling; bins pooled over seeds or splits, intervals over them."""
+    panels = []
+    for experiment, unit in (("kl", "seed"), ("digits", "split")):
+        diagrams = tables[f"{experiment}/reliability"]
+        for weak in dict.fromkeys(diagrams["weak"]):
+            chosen = diagrams[diagrams["weak"] == weak]
+            roles = {role: _diagram(unit, chosen[chosen["role"] == role], settings) for role in ROLES}
+            name = "network" if experiment == "kl" else weak
+            panels.append({"experiment": experiment, "weak": name, "roles": roles})
+    gaps = {panel["weak"]: {role: _ece_of(panel["roles"][role]) for role in ROLES} for panel in panels}
+    less = sum(gap["student"] < gap["weak"] for gap in gaps.values())
+    reading = f"Pooled, the student is closer to the diagonal than its teacher in {less} of {len(gaps)} settings."
+    return plain({"reading": reading, "confidence": settings.confidence, "panels": panels, "pooled_ece": gaps})
 
 
 def overoptimisation(tables: Tables, settings: Intervals) -> dict[str, Any]:
@@ -231,6 +246,22 @@ def _over(unit: str, cells: pd.DataFrame, statistic: Callable[[pd.DataFrame], fl
     return over_units(statistic.__name__, [statistic(member) for _, member in cells.groupby(unit)], settings.confidence)
 
 
+def _diagram(unit: str, rows: pd.DataFrame, settings: Intervals) -> list[dict[str, Any]]:
+    """Pooled bins; the interval of a bin's accuracy is over the units that have points in it, if those are most."""
+    units, total, found = rows[unit].nunique(), rows["count"].sum(), []
+    for number, bin_rows in rows.groupby("bin"):
+        weights = bin_rows["count"] / bin_rows["count"].sum()
+        pooled = {name: float((weights * bin_rows[name]).sum()) for name in ("confidence", "frequency")}
+        spread = over_units("accuracy", bin_rows["frequency"].to_list(), settings.confidence)
+        ends = {"low": spread.low, "high": spread.high} if 2 * len(bin_rows) > units else {"low": None, "high": None}
+        found.append({"bin": int(number), "share": float(bin_rows["count"].sum() / total), **pooled, **ends})
+    return found
+
+
+def _ece_of(bins: list[dict[str, Any]]) -> float:
+    return sum(item["share"] * abs(item["confidence"] - item["frequency"]) for item in bins)
+
+
 def _ece(unit: str, cells: pd.DataFrame, settings: Intervals) -> dict[str, Any]:
     means = {role: cells.groupby(unit)[f"{role}_ece"].mean() for role in ROLES}
     return {role: over_units("ece", values.to_list(), settings.confidence) for role, values in means.items()}
@@ -245,7 +276,8 @@ def _constant(cells: pd.DataFrame, column: str) -> float:
 def _limits(cells: pd.DataFrame) -> dict[str, list[float]]:
     highest = float(cells[["gain", "misfit"]].to_numpy().max()) * 1.05
     lowest = min(0.0, float(cells["gain"].min()))
-    return {"gain": [lowest - 0.03 * highest, highest], "misfit": [-0.03 * highest, highest]}
+    margin = 0.03 * highest  # both axes span the same, so that every panel is a square
+    return {"gain": [lowest - margin, highest], "misfit": [-margin, highest - lowest]}
 
 
 FIGURES: dict[str, Figure] = {
@@ -269,5 +301,11 @@ FIGURES: dict[str, Figure] = {
     ),
     "yao_noise": Figure(
         "digits", "yao_classification", "Label noise: forward cross-entropy against reverse KL.", noise
+    ),
+    "yao_reliability": Figure(
+        "digits",
+        "yao_classification",
+        "Reliability: accuracy by confidence of teacher, student and ceiling.",
+        reliability,
     ),
 }

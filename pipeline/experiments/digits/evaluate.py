@@ -11,8 +11,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.digits.common.settings import CLASSES, Settings
 from pipeline.experiments.digits.common.splits import one_hot, unit
-from pipeline.experiments.digits.common.students import TEMPERED, predict, runs
-from pipeline.experiments.kl.common import corruption, measures
+from pipeline.experiments.digits.common.students import TEMPERED, ceiling, predict, runs, teacher
+from pipeline.experiments.kl.common import measures
 from pipeline.models.softmax import mixture
 from pipeline.summary.classification import by_unit
 from pipeline.theory import calibration
@@ -58,7 +58,7 @@ def measure(
     truth = one_hot(data["digits"]["labels"][images], CLASSES)
     views = {name: view[images] for name, view in represent[unit(split)].items()}
     fitted, found = strong[unit(split)], {}
-    best = {width: _ceiling(settings, width, views, fitted) for width in settings.represent.widths}
+    best = {width: ceiling(settings, width, views, fitted) for width in settings.represent.widths}
     for width, loss, rate, names in runs(settings):
         place = f"{width}/{loss}/{rate:g}"
         teachers = np.stack([teacher(name, views, weak[unit(split)], floor) for name in names])
@@ -73,20 +73,6 @@ def measure(
     for key, columns in _mixtures(settings, truth, views, weak[unit(split)], fitted, best):
         found |= {f"{key}/{name}": values for name, values in columns.items()}
     return found
-
-
-def teacher(name: str, views: Arrays, weak: Arrays, floor: float) -> Array:
-    """The teacher of a label set, over-confident or temperature-scaled as it was; label noise is none of its own."""
-    model, _, power = name.split("/")
-    scale = 1 / float(weak[f"{model}.temperature"][0]) if power == TEMPERED else float(power)
-    return corruption.sharpened(predict(views[model], weak[model], floor), scale, floor)
-
-
-def _ceiling(settings: Settings, width: int, views: Arrays, fitted: Arrays) -> Array:
-    """Cross-entropy on true labels, stopped where the validation loss on true labels is least."""
-    place = f"{width}/cross_entropy/{settings.strong.learning_rates[0]:g}"
-    step = int(fitted[f"{place}/validation"][:, -1].argmin())
-    return predict(views[f"strong-{width}"], fitted[place][step, -1], settings.data.floor)
 
 
 def _mixtures(

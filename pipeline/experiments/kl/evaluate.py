@@ -12,12 +12,12 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import measures, students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
-from pipeline.experiments.kl.common.settings import Evaluate, Exact, Settings
+from pipeline.experiments.kl.common.setting import Setting
+from pipeline.experiments.kl.common.settings import Evaluate, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
-from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, unit
 from pipeline.summary.classification import by_unit
 from pipeline.theory import classification_bounds as bounds
-from pipeline.theory.divergence import mean
 
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
 
@@ -53,32 +53,6 @@ def measure(
     ):
         found |= {f"{key}/{name}": np.asarray(values, dtype=np.float64) for name, values in columns.items()}
     return found
-
-
-class Setting:
-    """What the students of one panel and family share: truth, teacher and features on the evaluation sample."""
-
-    def __init__(
-        self, panel: str, family: str, settings: Settings, samples: Arrays, networks: Arrays, teachers: Arrays
-    ) -> None:
-        weak, strong = PANELS[panel]
-        self.family, self.floor, self.heads = family, settings.data.floor, samples["pretraining_heads"]
-        self.truth = _normalised(samples[f"{family}_evaluation_truth"])
-        inputs, name = samples["evaluation_inputs"], f"{family}.{weak}"
-        seen = students.features(unpack(weak, networks), inputs)
-        self.teacher = students.predict("softmax", seen, teachers[name], self.heads, self.floor)
-        self.represented = students.features(unpack(strong, networks), inputs)
-
-    def predict(self, fitted: np.ndarray, tasks: slice = slice(None)) -> np.ndarray:
-        """Predictions of students of the first tasks."""
-        return students.predict(self.family, self.represented[tasks], fitted, self.heads, self.floor)
-
-    def class_minimum(self, exact: Exact) -> np.ndarray:
-        """epsilon: KL(truth, best member of the class) on the evaluation sample itself."""
-        loss = "forward_kl" if self.family == "mixture" else "cross_entropy"
-        best = students.Student(self.family, loss)
-        fitted = students.fit(best, self.represented, self.truth, self.heads, self.floor, exact)["fitted"]
-        return mean("forward_kl", self.truth, self.predict(fitted))
 
 
 def _solved(
@@ -139,12 +113,6 @@ def _finite_sample(settings: Settings, setting: Setting, fitted: np.ndarray) -> 
         complexity = bounds.softmax_complexity(weights, features, data.classes)
     constant = bounds.lipschitz_constant(data.floor, data.classes)
     return bounds.finite_sample_term(complexity, data.samples, delta, data.floor, data.classes, constant)
-
-
-def _normalised(probabilities: np.ndarray) -> np.ndarray:
-    """Float32 probabilities as float64 rows that sum to 1 exactly."""
-    wide = probabilities.astype(np.float64)
-    return wide / wide.sum(axis=-1, keepdims=True)
 
 
 def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from pipeline.models.molecules.transformer import Sequences, SmilesBert, clipped, represent
 
+Weights = dict[str, torch.Tensor]
+
 
 class Recipe(NamedTuple):
     """AdamW at one learning rate, after a linear rise over the first tenth of the steps."""
@@ -66,18 +68,18 @@ def finetune_early_stopping(
     training = begin(model, labels[rows], recipe)
     batches = shuffled(rows, recipe.batch_size, stream)
     held_out = Sequences(sequences.tokens[validation], sequences.lengths[validation])
-    lowest, best, kept = np.inf, 0, None
+    lowest, best, kept = np.inf, 0, copied(training)
     for epoch in range(epochs):
         for _ in range(-(-len(rows) // recipe.batch_size)):
             advance(training, sequences, labels, next(batches), recipe.learning_rate)
         error = np.mean((predict(training, held_out) - labels[validation]) ** 2)
         if error < lowest:
-            lowest, best, kept = error, epoch, predict(training, sequences)
+            lowest, best, kept = error, epoch, copied(training)
         if epoch - best >= patience:
             break
-    if kept is None:
-        raise FloatingPointError("finetuning diverged")
-    return kept, best
+    training.model.load_state_dict(kept[0])
+    training.head.load_state_dict(kept[1])
+    return predict(training, sequences), best
 
 
 def begin(model: SmilesBert, labels: np.ndarray, recipe: Recipe) -> Training:
@@ -101,6 +103,13 @@ def advance(training: Training, sequences: Sequences, labels: np.ndarray, rows: 
     training.optimiser.zero_grad()
     functional.mse_loss(predictions, targets).backward()
     training.optimiser.step()
+
+
+def copied(training: Training) -> tuple[Weights, Weights]:
+    """Present weights of the model and of its head."""
+    parts = (training.model, training.head)
+    model, head = ({name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts)
+    return model, head
 
 
 def predict(training: Training, sequences: Sequences) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Linear heads on frozen features: by the authors' AdamW protocol, exactly, and over a Euclidean ball.
+"""Linear heads on frozen features: by the authors' AdamW protocol and exactly.
 
 A head is (h + 1,), the bias last; K heads are (K, h + 1). Features of K tasks are (K, n, h), or (n, h) where all share
 them; labels are (K, n).
@@ -7,7 +7,6 @@ them; labels are (K, n).
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import brentq
 
 from pipeline.models.network import head_kernels
 from pipeline.models.network.adamw import AdamW
@@ -81,7 +80,7 @@ def fit_exact(features: Array, labels: Array, *, min_active: int, rcond: float) 
     points. The others are standardised; singular values below rcond times the largest count as zero.
     """
     features, labels = _checked_one(features, labels)
-    centre, scale = standardisation(features)
+    centre, scale = _standardisation(features)
     kept = (np.count_nonzero(features, axis=0) >= min_active) & (scale > 0)
     weights = np.zeros(features.shape[1])
     if kept.any():
@@ -92,27 +91,7 @@ def fit_exact(features: Array, labels: Array, *, min_active: int, rcond: float) 
     return _finite(np.append(weights, labels.mean() - centre @ weights))
 
 
-def fit_ball(features: Array, labels: Array, radius: float, *, standardised_on: Array | None = None) -> Array:
-    """Least squares over a convex class: heads whose weights on standardised features have norm <= radius, bias free.
-
-    standardised_on: the features that define the standardisation, hence the class; `features` themselves by default.
-    The constraint's multiplier is the root of a scalar equation in the eigenbasis. Returns (h + 1,), for raw features.
-    """
-    features, labels = _checked_one(features, labels)
-    if not radius > 0:
-        raise ValueError(f"radius is {radius}, expected a positive number")
-    _, scale = standardisation(features if standardised_on is None else np.asarray(standardised_on, dtype=np.float64))
-    kept = scale > 0
-    centre = features.mean(axis=0)
-    standard = (features[:, kept] - centre[kept]) / scale[kept]
-    values, vectors = np.linalg.eigh(standard.T @ standard / len(features))
-    moments = vectors.T @ (standard.T @ (labels - labels.mean()) / len(features))
-    weights = np.zeros(features.shape[1])
-    weights[kept] = vectors @ _within(values, moments, radius) / scale[kept]
-    return _finite(np.append(weights, labels.mean() - centre @ weights))
-
-
-def standardisation(features: Array) -> tuple[Array, Array]:
+def _standardisation(features: Array) -> tuple[Array, Array]:
     """Mean and standard deviation of each column of (n, h); exactly 0 for a column that is constant."""
     scale = features.std(axis=0)
     return features.mean(axis=0), np.where(np.ptp(features, axis=0) > 0, scale, 0.0)
@@ -126,23 +105,6 @@ def predict(features: Array, heads: Array) -> Array:
         return head_kernels.predict(features, heads)
     own = features if features.ndim == 3 else [features] * len(heads)
     return np.stack([head_kernels.predict(*pair) for pair in zip(own, heads, strict=True)])
-
-
-def _within(values: Array, moments: Array, radius: float) -> Array:
-    """The minimiser of w.(values * w) / 2 - moments.w over norm(w) <= radius: moments / (values + multiplier)."""
-    large = values > values.size * np.finfo(float).eps * values.max(initial=0)
-
-    def solution(multiplier: float) -> Array:
-        return moments[large] / (values[large] + multiplier)
-
-    def excess(multiplier: float) -> float:
-        return 1 / radius - 1 / np.linalg.norm(solution(multiplier))
-
-    weights, highest = np.zeros_like(moments), 2 * np.linalg.norm(moments) / radius
-    inside = np.linalg.norm(solution(0.0)) <= radius
-    multiplier = 0.0 if inside else brentq(excess, 0, highest, xtol=1e-15 * highest, rtol=4 * np.finfo(float).eps)
-    weights[large] = solution(multiplier)
-    return weights * min(1.0, radius / max(np.linalg.norm(weights), radius))
 
 
 def _groups(tasks: int) -> Iterator[slice]:

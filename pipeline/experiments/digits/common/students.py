@@ -4,7 +4,9 @@ from itertools import product
 
 import numpy as np
 
+from pipeline.core.artifacts import Arrays
 from pipeline.experiments.digits.common.settings import Settings
+from pipeline.experiments.kl.common import corruption
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import floored
 
@@ -34,3 +36,17 @@ def runs(settings: Settings) -> list[tuple[int, str, float, list[str]]]:
 def predict(features: np.ndarray, head: np.ndarray, floor: float) -> np.ndarray:
     """Floored predictions of one head."""
     return floored(softmax.predict(features, head), floor)
+
+
+def teacher(name: str, views: Arrays, weak: Arrays, floor: float) -> np.ndarray:
+    """The teacher of a label set, over-confident or temperature-scaled as it was; label noise is none of its own."""
+    model, _, power = name.split("/")
+    scale = 1 / float(weak[f"{model}.temperature"][0]) if power == TEMPERED else float(power)
+    return corruption.sharpened(predict(views[model], weak[model], floor), scale, floor)
+
+
+def ceiling(settings: Settings, width: int, views: Arrays, fitted: Arrays) -> np.ndarray:
+    """Cross-entropy on true labels, stopped where the validation loss on true labels is least."""
+    place = f"{width}/cross_entropy/{settings.strong.learning_rates[0]:g}"
+    step = int(fitted[f"{place}/validation"][:, -1].argmin())
+    return predict(views[f"strong-{width}"], fitted[place][step, -1], settings.data.floor)

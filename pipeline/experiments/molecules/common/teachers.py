@@ -51,17 +51,22 @@ def with_few_labels(rung: Rung, counts: tuple[int, ...], sizes: tuple[int, ...],
 def students(teachers: pd.DataFrame, strong: Rung, heads: tuple[str, ...]) -> list[Student]:
     """Students of every teacher.
 
-    Full labels: the strong representation learns, with every head.  Few labels: every other model that is a few-label
-    teacher itself learns, so that each pair also meets with its roles swapped; with the convex head alone.
+    Full labels: the strong representation learns, with every head.  Few labels: the models of the other few-label
+    teachers of the same seed learn, so that each pair also meets with its roles swapped; with the convex head alone.
     """
-    few = teachers[teachers["regime"] == FEW][["item", "weak"]].drop_duplicates().itertuples(index=False, name=None)
-    others = list(few)
+    few = teachers[(teachers["regime"] == FEW) & (teachers["item"] != strong.item)]
+    small = few[["item", "weak", "seed"]].drop_duplicates().itertuples(index=False, name=None)
+    others = [*small, (strong.item, strong.name, None)]
     found = []
-    for row, (item, regime) in enumerate(zip(teachers["item"], teachers["regime"], strict=True)):
-        if regime == FULL:
+    for row, teacher in enumerate(teachers.itertuples()):
+        if teacher.regime == FULL:
             found += [Student(row, strong.item, strong.name, head) for head in heads]
-        else:
-            found += [Student(row, other, name, "ball") for other, name in others if other != item]
+            continue
+        found += [
+            Student(row, item, name, "ball")
+            for item, name, seed in others
+            if item != teacher.item and (seed is None or teacher.item == strong.item or seed == teacher.seed)
+        ]
     return found
 
 

@@ -1,0 +1,5 @@
+"""Representations of the molecules experiment, over more seeds of pretraining."""
+
+from pipeline.experiments.molecules.represent import run
+
+__all__ = ["run"]
