@@ -27,8 +27,8 @@ def test_a_stage_depends_on_nothing_that_is_not_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str) -> None:
-    verb, study = name.split("@")
-    stage = STAGES[name]
+    verb, stage = name.split("@")[0], STAGES[name]
+    study = stage["cmd"].split()[-1]
     assert stage["cmd"] == f"python -m pipeline.{verb} {study}" and stage["wdir"] == "../.."
     read = {dep for dep in stage["deps"] if dep.startswith("artifacts/")}
     assert read == {f"artifacts/{upstream}/{study}" for upstream in UPSTREAM[verb]}
@@ -38,6 +38,6 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_depends_on_the_params_it_uses(name: str) -> None:
-    verb, study = name.split("@")
+    verb, study = name.split("@")[0], STAGES[name]["cmd"].split()[-1]
     declared = {param.split(".")[1] for param in STAGES[name]["params"]}
     assert used_blocks(ROOT / f"pipeline/experiments/{study}/{verb}.py") <= declared

@@ -36,7 +36,9 @@ def save_model(folder: Path, hidden: int = 16, layers: int = 2) -> Path:
 
 def pair(stream: np.random.Generator) -> dict[str, str]:
     """A prompt with a kind and an unkind answer, told apart by one word."""
-    ask = " ".join(["how do i", *stream.choice(["bake", "steal", "fix"], 1), *stream.choice(["bread", "cars", "bikes"], 1)])
+    ask = " ".join(
+        ["how do i", *stream.choice(["bake", "steal", "fix"], 1), *stream.choice(["bread", "cars", "bikes"], 1)]
+    )
     tail = " ".join(stream.choice(WORDS[:9], stream.integers(1, 6)))
     text = f"\n\nHuman: {ask} ?\n\nAssistant: "
     return {"chosen": f"{text}{tail} gladly", "rejected": f"{text}{tail} no"}
@@ -101,6 +103,12 @@ def tiny_preferences(block: dict[str, Any], model: Path, data: Path) -> None:
     strong.update(rungs=["middle", "high"], focus="high", chain=["middle"])
     strong["curves"].update(teachers=["low"], epochs=[1, 2], learning_rates=[0.01])
     strong["full"].update(
-        datasets=["pairs"], pairs=[["low", "high"]], rows=16, test_rows=20, batch_size=8, micro_batch=3, learning_rate=0.001
+        datasets=["pairs"],
+        pairs=[["low", "high"]],
+        rows=16,
+        test_rows=20,
+        batch_size=8,
+        micro_batch=3,
+        learning_rate=0.001,
     )
     block["evaluate"].update(bins=4, resamples=100)

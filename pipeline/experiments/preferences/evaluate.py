@@ -45,11 +45,7 @@ def measure(
     strong: Mapping[str, Arrays],
 ) -> Arrays:
     """Measures of one set and seed: `<panel or rung>/<column>` -> values over its students."""
-    setting, name, found = (
-        measured.scene(data[dataset], settings.data.seed, settings.evaluate, dataset),
-        designs.unit(dataset, seed),
-        {},
-    )
+    setting, name, found = _scene(dataset, seed, settings, data), designs.unit(dataset, seed), {}
     taught, fitted = weak[name], strong[name]
     for rung in settings.strong.rungs:
         plan, ceiling = students.plan(settings, rung), fitted[f"{rung}/ceiling"]
@@ -67,7 +63,7 @@ def precision(settings: Settings, upstream: Mapping[str, Any]) -> dict[str, Any]
     """Accuracy of a ceiling on bfloat16 features less that on float32 ones, paired interval over rows."""
     found: dict[str, Any] = {}
     for dataset, count in settings.represent.float32_rows.items():
-        truth = designs.labels(upstream["data"][dataset])[1][:count] > 0.5
+        truth = _published_test(upstream["data"][dataset])[:count] > 0.5
         stream = streams.generator(settings.data.seed, f"preferences/{dataset}/precision")
         drawn = recovery.weights(len(truth), settings.evaluate.resamples, stream)
         for rung in settings.strong.rungs:
@@ -93,6 +89,15 @@ def precision(settings: Settings, upstream: Mapping[str, Any]) -> dict[str, Any]
                 },
             }
     return found
+
+
+def _scene(dataset: str, seed: int, settings: Settings, data: Mapping[str, Any]) -> measured.Scene:
+    parts = designs.parts(data[dataset], dataset, seed, settings.weak.parts, settings.weak.seeds[0])
+    return measured.scene(data[dataset], parts, seed, settings.evaluate, dataset)
+
+
+def _published_test(table: pd.DataFrame) -> Array:
+    return designs.labels(table)[(table["part"] == "test").to_numpy()]
 
 
 def _table(dataset: str, seed: int, columns: Arrays, settings: Settings, upstream: Mapping[str, Any]) -> pd.DataFrame:

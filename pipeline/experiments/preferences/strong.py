@@ -45,7 +45,8 @@ def train(
     found = {f"chain/{teacher}": end for teacher, end in chained(setting, weak).items()}
     ends = {name.removeprefix("chain/"): end for name, end in found.items()}
     for rung in settings.strong.rungs:
-        plan, (x, test) = students.plan(settings, rung), setting.design(rung)
+        plan, x = students.plan(settings, rung), setting.design(rung)
+        test = x[setting.rows.test]
         targets = np.column_stack([students.targets(plan, weak, ends), setting.truth[setting.rows.weak]])
         rates = [*(one.rate for one in plan), settings.strong.fit.learning_rate]
         fitted = setting.fit(x[setting.rows.weak], targets, [*students.losses(plan), "cross_entropy"], rates)
@@ -66,12 +67,12 @@ class Setting:
     ) -> None:
         self.dataset, self.seed, self.settings, self.table = dataset, seed, settings, data[dataset]
         self.represent = represent
-        self.rows = designs.halves(self.table, dataset, seed, settings.weak.halves, settings.weak.seeds[0])
-        self.truth, _ = designs.labels(self.table)
+        self.rows = designs.parts(self.table, dataset, seed, settings.weak.parts, settings.weak.seeds[0])
+        self.truth = designs.labels(self.table)
 
-    def design(self, rung: str) -> tuple[Array, Array]:
-        """Scaled features of truth + weak, and of the test rows."""
-        return designs.design(self.represent[f"{self.dataset}.{rung}"], designs.is_pairs(self.table))
+    def design(self, rung: str) -> Array:
+        """Scaled features of all rows."""
+        return designs.design(self.represent[f"{self.dataset}.{rung}"], designs.is_pairs(self.table), self.rows)
 
     def fit(
         self, features: Array, targets: Array, losses: Sequence[str], rates: Sequence[float], epochs: Sequence[int] = ()
@@ -96,7 +97,7 @@ def chained(setting: Setting, weak: Arrays) -> dict[str, Array]:
     teachers = list(setting.settings.weak.teachers)
     labels = np.stack([weak[f"{teacher}/soft/0"] for teacher in teachers], axis=1)
     for rung in setting.settings.strong.chain:
-        x = setting.design(rung)[0][setting.rows.weak]
+        x = setting.design(rung)[setting.rows.weak]
         rates = [setting.settings.strong.fit.learning_rate] * len(teachers)
         fitted = setting.fit(x, labels, ["cross_entropy"] * len(teachers), rates)
         labels = heads.predict(x, fitted)[0].T
@@ -112,14 +113,14 @@ def followed(setting: Setting, features: Array, test: Array, weak: Arrays) -> Ar
 
 
 def twice_read(setting: Setting, represent: Mapping[str, Arrays]) -> Arrays:
-    """Ceilings on the first rows of the truth part as published, in both precisions, where there are two."""
+    """Ceilings on the first rows of the published truth part in both precisions, for a set that was read twice."""
     count, found = setting.settings.represent.float32_rows.get(setting.dataset, 0), {}
-    truth = (1.0 - setting.table["swapped"]) if designs.is_pairs(setting.table) else setting.table["label"]
-    truth = truth[setting.table["part"] == "truth"].to_numpy(np.float32)[:count]
+    truth = setting.truth[(setting.table["part"] == "truth").to_numpy()][:count]
     for rung in setting.settings.strong.rungs if count else ():
         for precision in students.PRECISIONS:
             item = f"{setting.dataset}.{rung}" + (".float32" if precision == "float32" else "")
             views = {part: rows[:count] for part, rows in represent[item].items()}
-            x, test = designs.design(views, designs.is_pairs(setting.table))
-            found[f"{rung}/{precision}"] = heads.predict(test, setting.ceiling(x[: len(truth)], truth))[0, 0]
+            rows = designs.in_order(views)
+            x = designs.design(views, designs.is_pairs(setting.table), rows)
+            found[f"{rung}/{precision}"] = heads.predict(x[rows.test], setting.ceiling(x[rows.truth], truth))[0, 0]
     return found

@@ -30,13 +30,13 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 def teach(dataset: str, seed: int, weak: Weak, data: Mapping[str, Any], represent: Mapping[str, Arrays]) -> Arrays:
     """All teachers of one set and seed."""
     table, found = data[dataset], {}
-    rows = designs.halves(table, dataset, seed, weak.halves, weak.seeds[0])
+    rows, truth = designs.parts(table, dataset, seed, weak.parts, weak.seeds[0]), designs.labels(table)
     for name, teacher in weak.teachers.items():
         views = designs.projected(represent[f"{dataset}.{teacher.rung}"], teacher.dimensions, seed, name)
-        train, test = designs.design(views, designs.is_pairs(table))
-        weights = fit(train[rows.truth], designs.labels(table)[0][rows.truth], teacher, weak, seed, f"{dataset}/{name}")
-        found[f"{name}/weak"] = heads.predict(train[rows.weak], weights)[0, 0]
-        found[f"{name}/test"] = heads.predict(test, weights)[0, 0]
+        x = designs.design(views, designs.is_pairs(table), rows)
+        weights = fit(x[rows.truth], truth[rows.truth], teacher, weak, seed, f"{dataset}/{name}")
+        found[f"{name}/weak"] = heads.predict(x[rows.weak], weights)[0, 0]
+        found[f"{name}/test"] = heads.predict(x[rows.test], weights)[0, 0]
     return found
 
 

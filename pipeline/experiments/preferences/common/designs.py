@@ -1,4 +1,4 @@
-"""What a head sees and what it should say: rows of each half by seed, scaled features, labels."""
+"""What a head sees and what it should say: rows of each part by seed, scaled features, labels."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from pipeline.core.artifacts import Arrays
 Array = np.ndarray
 
 
-class Halves(NamedTuple):
-    """Rows of both training halves within truth + weak, joined in that order."""
+class Parts(NamedTuple):
+    """Rows of the table (truth, weak, test in that order) that serve as each part."""
 
     truth: Array
     weak: Array
+    test: Array
 
 
 def unit(dataset: str, seed: int) -> str:
@@ -24,35 +25,38 @@ def unit(dataset: str, seed: int) -> str:
     return f"{dataset}.{seed}"
 
 
-def halves(table: pd.DataFrame, dataset: str, seed: int, way: str, first: int) -> Halves:
-    """The published halves, or the same number of rows drawn anew from both by every seed but the first."""
-    sizes = [int((table["part"] == part).sum()) for part in ("truth", "weak")]
+def parts(table: pd.DataFrame, dataset: str, seed: int, way: str, first: int) -> Parts:
+    """The published parts, or parts of the same sizes drawn anew from all rows by every seed but the first."""
+    sizes = [int((table["part"] == part).sum()) for part in Parts._fields]
     rows = np.arange(sum(sizes))
     if way == "redrawn" and seed != first:
-        rows = streams.generator(seed, f"preferences/{dataset}/halves").permutation(sum(sizes))
-    return Halves(rows[: sizes[0]], rows[sizes[0] :])
+        rows = streams.generator(seed, f"preferences/{dataset}/parts").permutation(len(rows))
+    return Parts(*np.split(rows, np.cumsum(sizes)[:2]))
 
 
-def labels(table: pd.DataFrame) -> tuple[Array, Array]:
-    """True labels of truth + weak, and of the test part: 1 where slot A holds the preferred text, or as given."""
+def in_order(views: Mapping[str, Array]) -> Parts:
+    """Parts as the features stand, one after the other."""
+    sizes = [len(views[part]) for part in Parts._fields]
+    return Parts(*np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:2]))
+
+
+def labels(table: pd.DataFrame) -> Array:
+    """True labels of all rows: 1 where slot A holds the preferred text, or as given."""
     values = 1.0 - table["swapped"] if "swapped" in table else table["label"]
-    test = table["part"] == "test"
-    return values[~test].to_numpy(dtype=np.float32), values[test].to_numpy(dtype=np.float32)
+    return values.to_numpy(dtype=np.float32)
 
 
-def design(views: Mapping[str, Array], pairs: bool) -> tuple[Array, Array]:
-    """Scaled features of truth + weak and of the test part; the scale is that of truth + weak, which needs no label.
+def design(views: Mapping[str, Array], pairs: bool, rows: Parts) -> Array:
+    """Scaled features of all rows; the scale is that of the rows of truth and weak, and needs no label.
 
     Pairs: no centre and no intercept, so that swapping the slots swaps the sign.  Texts: centred, and a column of ones.
     """
-    train, test = np.concatenate([views["truth"], views["weak"]]), views["test"]
+    features = np.concatenate([views[part] for part in Parts._fields])
+    train = features[np.concatenate([rows.truth, rows.weak])]
     centre = 0 if pairs else train.mean(axis=0)
     scale = np.sqrt(np.mean(np.square(train - centre), axis=0))
-    scale = np.where(scale > 0, scale, 1)
-    both = [((rows - centre) / scale).astype(np.float32) for rows in (train, test)]
-    if pairs:
-        return both[0], both[1]
-    return tuple(np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1) for rows in both)
+    scaled = ((features - centre) / np.where(scale > 0, scale, 1)).astype(np.float32)
+    return scaled if pairs else np.concatenate([scaled, np.ones((len(scaled), 1), np.float32)], axis=1)
 
 
 def projected(views: Arrays, dimensions: int, seed: int, name: str) -> Arrays:
@@ -72,9 +76,3 @@ def order(seed: int, name: str, epochs: int, rows: int) -> Array:
 def is_pairs(table: Any) -> bool:
     """Whether a set holds pairs."""
     return "swapped" in table
-
-
-def first_test_rows(table: pd.DataFrame, count: int) -> Array:
-    """Mask of the first test rows."""
-    test = (table["part"] == "test").to_numpy()
-    return test & (np.cumsum(test) <= count)

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, measured, models
-from pipeline.experiments.preferences.common.settings import Full, Settings
+from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.experiments.preferences.common.students import Student
 from pipeline.language.reading import ReadOut
 
@@ -24,20 +24,12 @@ def units(
     found = {}
     for dataset, rung, teacher, seed in _runs(settings):
         name = f"full.{dataset}.{rung}.{teacher}.{seed}"
-        table, rows = data[dataset], rows_of(data[dataset], settings, dataset, seed)
-        target = designs.labels(table)[0][rows]
+        table, parts = data[dataset], parts_of(data[dataset], settings, dataset, seed)
+        target = designs.labels(table)[parts.weak]
         if teacher != TRUTH:
-            target = labels[designs.unit(dataset, seed)][f"{teacher}/soft/0"][: len(rows)]
-        folder = pool.checkpoint(name).with_suffix("")
-        found[name] = (
-            settings,
-            rung,
-            texts(table, rows),
-            test_texts(table, settings.strong.full),
-            target,
-            seed,
-            folder,
-        )
+            target = labels[designs.unit(dataset, seed)][f"{teacher}/soft/0"][: len(parts.weak)]
+        rows, test = texts(table, parts.weak), texts(table, parts.test)
+        found[name] = (settings, rung, rows, test, target, seed, pool.checkpoint(name).with_suffix(""))
     return found
 
 
@@ -73,11 +65,11 @@ def cells(
     for dataset, rung, teacher, seed in _runs(settings):
         if teacher == TRUTH:
             continue
-        table = data[dataset][designs.first_test_rows(data[dataset], full.test_rows)]
+        parts = parts_of(data[dataset], settings, dataset, seed)
         student, ceiling = (strong[f"full.{dataset}.{rung}.{who}.{seed}"]["test"] for who in (teacher, TRUTH))
         taught = {f"{teacher}/test": weak[designs.unit(dataset, seed)][f"{teacher}/test"][: len(student)]}
         plan = [Student("main", rung, teacher, "soft", 0.0, full.loss, full.learning_rate)]
-        scene = measured.scene(table, settings.data.seed, settings.evaluate, dataset)
+        scene = measured.scene(data[dataset], parts, seed, settings.evaluate, dataset)
         ceilings = np.stack([ceiling, np.full_like(ceiling, np.nan)])
         columns = measured.columns_of(plan, student[None], taught, ceilings, scene, settings.evaluate)
         columns["ceiling_truth_accuracy"] = np.array([np.nan])  # trained on the student's rows only
@@ -88,33 +80,24 @@ def cells(
             seed=seed,
             head=full.method,
             epoch=full.epochs,
-            n_train=min(full.rows, int((data[dataset]["part"] == "weak").sum())),
+            n_train=len(parts.weak),
             n_eval=len(student),
         )
 
 
-def rows_of(table: pd.DataFrame, settings: Settings, dataset: str, seed: int) -> np.ndarray:
-    """Rows of the weak half that are used, within truth + weak."""
-    halves = designs.halves(table, dataset, seed, settings.weak.halves, settings.weak.seeds[0])
-    return halves.weak[: settings.strong.full.rows]
+def parts_of(table: pd.DataFrame, settings: Settings, dataset: str, seed: int) -> designs.Parts:
+    """Rows of each part, the weak and the test part cut to what is used."""
+    parts, full = designs.parts(table, dataset, seed, settings.weak.parts, settings.weak.seeds[0]), settings.strong.full
+    return parts._replace(weak=parts.weak[: full.rows], test=parts.test[: full.test_rows])
 
 
 def texts(table: pd.DataFrame, rows: np.ndarray) -> list[tuple[str, ...]]:
     """Slot A and slot B of pairs, or single texts."""
-    chosen = table[table["part"] != "test"].iloc[rows]
-    return _slots(chosen)
-
-
-def test_texts(table: pd.DataFrame, full: Full) -> list[tuple[str, ...]]:
-    """The same of the first test rows."""
-    return _slots(table[designs.first_test_rows(table, full.test_rows)])
-
-
-def _slots(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    chosen = table.iloc[rows]
     if not designs.is_pairs(table):
-        return [(text,) for text in table["text"]]
-    rows = zip(table["chosen"], table["rejected"], table["swapped"], strict=True)
-    return [(rejected, chosen) if swapped else (chosen, rejected) for chosen, rejected, swapped in rows]
+        return [(text,) for text in chosen["text"]]
+    slots = zip(chosen["chosen"], chosen["rejected"], chosen["swapped"], strict=True)
+    return [(rejected, chosen) if swapped else (chosen, rejected) for chosen, rejected, swapped in slots]
 
 
 def _runs(settings: Settings) -> Iterator[tuple[str, str, str, int]]:

@@ -39,12 +39,16 @@ class Scene(NamedTuple):
     drawn: Array  # (resamples, n)
 
 
-def scene(table: pd.DataFrame, seed: int, settings: Evaluate, dataset: str) -> Scene:
-    """What all students of a set are measured on."""
-    test = table[table["part"] == "test"]
-    truth = designs.labels(table)[1] > 0.5
+def scene(table: pd.DataFrame, parts: designs.Parts, seed: int, settings: Evaluate, dataset: str) -> Scene:
+    """What all students of a set and seed are measured on."""
+    prompts = table["prompt"].to_numpy()
+    trained = np.concatenate([parts.truth, parts.weak])
     stream = streams.generator(seed, f"preferences/{dataset}/bootstrap")
-    return Scene(truth, ~test["shared"].to_numpy(dtype=bool), recovery.weights(len(test), settings.resamples, stream))
+    return Scene(
+        designs.labels(table)[parts.test] > 0.5,
+        ~np.isin(prompts[parts.test], prompts[trained]),
+        recovery.weights(len(parts.test), settings.resamples, stream),
+    )
 
 
 def columns_of(

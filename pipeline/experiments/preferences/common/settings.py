@@ -61,10 +61,10 @@ class TextSet(Block):
 
 
 class Data(Block):
-    """Text sets, and whether rows whose prompt stands in another part are dropped."""
+    """Text sets, and whether rows whose prompt has been seen are dropped."""
 
     seed: Seed
-    drop_shared_prompts: bool
+    drop_repeated_prompts: bool
     datasets: Annotated[dict[str, TextSet], Field(min_length=1)]
 
 
@@ -128,10 +128,10 @@ class Teacher(Block):
 
 
 class Weak(Block):
-    """Teachers and their training.  Halves: as published, or drawn anew from both by every seed but the first."""
+    """Teachers and their training.  Parts: as published, or drawn anew from all rows by every seed but the first."""
 
     seeds: Seeds
-    halves: Literal["published", "redrawn"]
+    parts: Literal["published", "redrawn"]
     teachers: Annotated[dict[str, Teacher], Field(min_length=1)]
     fit: Fit
 

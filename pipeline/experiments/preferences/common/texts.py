@@ -50,29 +50,17 @@ def divided(name: str, pool: pd.DataFrame, sizes: Mapping[str, int], seed: int) 
     return {part: pool.iloc[rows] for part, rows in zip(PARTS, np.split(order, ends), strict=False)}
 
 
-def without_shared_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Test rows keep their prompts; truth and weak rows that share one with the test part or each other are dropped."""
-    seen, kept = set(parts["test"]["prompt"]), {"test": parts["test"]}
-    for part in ("weak", "truth"):
-        kept[part] = parts[part][~parts[part]["prompt"].isin(seen)]
-        seen |= set(parts[part]["prompt"])
-    return {part: kept[part] for part in PARTS}
+def without_repeated_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """One row of each normalised prompt in the whole set, the test part served first: any division is then disjoint."""
+    joined = pd.concat([parts[part].assign(part=part) for part in ("test", "weak", "truth")])
+    kept = joined[~joined["prompt"].duplicated()]
+    return {part: kept[kept["part"] == part].drop(columns="part") for part in PARTS}
 
 
 def shared_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     """Rows of the first part whose normalised prompt also stands in the second, by `first/second`."""
     pairs = (("truth", "test"), ("weak", "test"), ("truth", "weak"))
     return {f"{a}/{b}": int(parts[a]["prompt"].isin(set(parts[b]["prompt"])).sum()) for a, b in pairs}
-
-
-def marked(parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """With a column `shared`: whether the normalised prompt stands in another part too."""
-    prompts = {part: set(table["prompt"]) for part, table in parts.items()}
-    found = {}
-    for part, table in parts.items():
-        others = set().union(*(prompts[other] for other in parts if other != part))
-        found[part] = table.assign(shared=table["prompt"].isin(others))
-    return found
 
 
 def _labels(name: str, part: str, labels: pd.Series) -> np.ndarray:
