@@ -3,6 +3,7 @@
 A pair's logit is r(A) - r(B), a text's is r: a linear head on one read-out.  Dropout is off, as in the papers' code.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +46,9 @@ class RewardModel(torch.nn.Module):
         self.network = loaded.network
         if recipe.method == "lora":
             options = {"r": recipe.lora_rank, "lora_alpha": 2 * recipe.lora_rank, "lora_dropout": 0.0}
-            self.network = get_peft_model(loaded.network, LoraConfig(target_modules="all-linear", **options))
+            with warnings.catch_warnings():  # peft asks transformers by an old name
+                warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+                self.network = get_peft_model(loaded.network, LoraConfig(target_modules="all-linear", **options))
         self.head = torch.nn.Linear(loaded.hidden, 1, bias=False)
 
     def forward(self, texts: Texts) -> torch.Tensor:

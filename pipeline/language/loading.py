@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoTokenizer, GgufConfig
 from pipeline.core.errors import InputError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PROBE = "What is a word?"
 
 
 class Loaded(NamedTuple):
@@ -38,6 +39,10 @@ def load(place: str | Path, precision: str, revision: str | None = None) -> Load
         options["quantization_config"] = GgufConfig(dequantize=True)
     tokenizer = _attempt("tokenizer", AutoTokenizer, place, arguments)
     network = _attempt("network", AutoModel, place, arguments | options)
+    if not tokenizer(PROBE)["input_ids"]:  # the library makes an empty one where the files are missing
+        raise InputError(
+            f"{place}: the tokenizer cannot be loaded (it knows no word); save its files beside the network"
+        )
     tokenizer.truncation_side, tokenizer.padding_side = "left", "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # never read: the attention mask leaves it out

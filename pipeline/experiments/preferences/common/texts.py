@@ -69,7 +69,7 @@ def _labels(name: str, part: str, labels: pd.Series) -> np.ndarray:
     if bad.any():
         row = int(bad.argmax())
         raise InputError(
-            f"text set '{name}', {part}: row {row} has the label {labels.iloc[row]!r}; a label lies between 0 and 1"
+            f"text set '{name}', {part}: row {row} has the label {labels.iloc[row]}; a label lies between 0 and 1"
         )
     return numbers
 
