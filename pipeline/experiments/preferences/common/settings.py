@@ -1,8 +1,8 @@
 """Settings of the language-model study; defaults live in params.yaml, sources of each number in DEVIATIONS.md."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seed
 from pipeline.language import losses
@@ -40,11 +40,20 @@ class Hub(Block):
     splits: Annotated[dict[Literal["truth", "weak", "test", "pool"], Word], Field(min_length=1)]
 
 
+def _named(entry: Any) -> str:
+    # So that a mistake is told of the kind that was meant, not of both.
+    return "hub" if isinstance(entry, Hub | HubModel) or (isinstance(entry, dict) and "name" in entry) else "local"
+
+
+Files = dict[Literal["truth", "weak", "test", "pool"], File]
+Source = Annotated[Annotated[Files, Tag("local")] | Annotated[Hub, Tag("hub")], Discriminator(_named)]
+
+
 class TextSet(Block):
     """A text set: where its rows are, which columns play which role, and how many are used."""
 
     task: Literal["preference", "classification"]
-    source: dict[Literal["truth", "weak", "test", "pool"], File] | Hub
+    source: Source
     columns: dict[Word, Word]
     format: Literal["plain", "sciq", "boolq"] = "plain"
     separator: Word
@@ -85,6 +94,9 @@ class HubModel(Block):
     licence: Word
 
 
+Model = Annotated[Annotated[Package, Tag("local")] | Annotated[HubModel, Tag("hub")], Discriminator(_named)]
+
+
 class View(Block):
     """What a rung of the ladder sees: a layer of a model and how its tokens become one vector."""
 
@@ -96,7 +108,7 @@ class View(Block):
 class Represent(Block):
     """Models, the ladder of views, and how texts are read."""
 
-    models: Annotated[dict[str, Package | HubModel], Field(min_length=1)]
+    models: Annotated[dict[str, Model], Field(min_length=1)]
     ladder: Annotated[dict[str, View], Field(min_length=1)]
     precision: Literal["bfloat16", "float32"]
     float32_rows: dict[str, Count]  # first rows of each part of these sets, read again in float32
