@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import readme
+from pipeline import publish, readme
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
@@ -75,12 +75,18 @@ def _named_cells() -> list[tuple[str, Path]]:
 def _committed(path: Path) -> pd.DataFrame | None:
     if Path(".git").exists():
         shown = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], capture_output=True, check=False)
-        return pd.read_csv(BytesIO(shown.stdout)) if shown.returncode == 0 else None
+        return pd.read_csv(BytesIO(shown.stdout)) if shown.returncode == 0 else _published(path)
     # An unpacked archive has no history: the first run keeps what came with it.
     kept = COMMITTED / path
     if not kept.exists():
         artifacts.write_bytes(kept, path.read_bytes())
     return pd.read_csv(kept)
+
+
+def _published(path: Path) -> pd.DataFrame | None:
+    # git ignores a study's own results: what it has of them is the snapshot.
+    snapshot = publish.folder(path.parent.name) / "cells.csv"
+    return pd.read_csv(snapshot) if snapshot.exists() else None
 
 
 def _without_git() -> None:
