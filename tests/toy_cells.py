@@ -190,7 +190,10 @@ def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.Dat
 
 def preferences() -> pd.DataFrame:
     """Cells of the language-model study: three sets, three teachers, all panels."""
-    teachers, noisy = ("minilm", "smollm2-3", "smollm2-6"), ("cross_entropy", "reverse_kl", "squared_hellinger")
+    teachers, noisy = (
+        ("minilm", "smollm2-3", "smollm2-6"),
+        ("cross_entropy", "reverse_kl", "reverse_cross_entropy", "squared_hellinger"),
+    )
     kinds = [("smollm2-18", loss, "soft") for loss in ("cross_entropy", "reverse_kl", "confidence")]
     kinds += [("smollm2-18", "cross_entropy", "hard"), ("smollm2-6", "cross_entropy", "soft")]
     rows = [("main", weak, *kind, 0.0, 3) for weak in teachers for kind in kinds]
