@@ -15,7 +15,7 @@ from pipeline import cells
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError, command_line
 
-PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit")
+PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datasets", "gguf", "peft")
 
 
 def main() -> None:

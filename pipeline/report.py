@@ -45,7 +45,8 @@ PACKAGES = (
 def main() -> None:
     """Write the page."""
     started = time.perf_counter()
-    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in config.experiments()]
+    sources = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
+    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in sources]
     claims = artifacts.read_item(artifacts.RESULTS / "claims.json")
     artifacts.write_bytes(PAGE, page(figures, claims).encode())
     stage.record_runtime("report", time.perf_counter() - started)

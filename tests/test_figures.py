@@ -51,8 +51,12 @@ def test_without_the_study_the_main_cells_are_drawn(
 
 
 def names(folder: Path) -> list[str]:
-    """Figures whose experiment is among the folder's."""
-    return [name for name, figure in FIGURES.items() if figure.experiment in config.experiments(folder / "params.yaml")]
+    """Figures whose experiment or published study is among the folder's."""
+    sources = {
+        *config.experiments(folder / "params.yaml"),
+        *(f"published/{path.name}" for path in folder.glob("published/*")),
+    }
+    return [name for name, figure in FIGURES.items() if figure.experiment in sources]
 
 
 def test_every_figure_is_drawn_and_not_blank(drawn: Path) -> None:

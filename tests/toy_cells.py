@@ -188,6 +188,34 @@ def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.Dat
     return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS])
 
 
+def preferences() -> pd.DataFrame:
+    """Cells of the language-model study: three sets, three teachers, all panels."""
+    teachers, noisy = (
+        ("minilm", "smollm2-3", "smollm2-6"),
+        ("cross_entropy", "reverse_kl", "reverse_cross_entropy", "squared_hellinger"),
+    )
+    kinds = [("smollm2-18", loss, "soft") for loss in ("cross_entropy", "reverse_kl", "confidence")]
+    kinds += [("smollm2-18", "cross_entropy", "hard"), ("smollm2-6", "cross_entropy", "soft")]
+    rows = [("main", weak, *kind, 0.0, 3) for weak in teachers for kind in kinds]
+    for weak in teachers[:2]:
+        rows += [("noise", weak, "smollm2-18", loss, "soft", share, 3) for loss in noisy for share in (0.0, 0.3)]
+        rows += [("curve", weak, "smollm2-18", loss, "soft", 0.0, epoch) for loss in noisy[:2] for epoch in (1, 30)]
+    names = ("panel", "weak", "strong", "loss", "labels", "noise", "epoch")
+    named = [
+        dict(zip(names, row, strict=True))
+        | {"dataset": dataset, "seed": seed, "direction": "forward", "class": "linear"}
+        for dataset in ("harmless", "helpful", "sciq")
+        for seed in (0, 1, 2)
+        for row in rows
+    ]
+    cells, stream = _classification(named, "preferences", tasks=1), np.random.default_rng(5)
+    levels = cells["weak"].map({"minilm": 0.6, "smollm2-3": 0.65, "smollm2-6": 0.7})
+    for role, level in (("weak", levels), ("ceiling", 0.7), ("student", 0.66)):
+        cells[f"{role}_accuracy"] = level + stream.normal(0, 0.005, len(cells))
+    extra = {"head": "frozen", "lr": 0.01, "n_train": 400, "n_eval": 300, "pgr_defined": 1.0, "split": ""}
+    return cells.assign(**extra, labels=[row["labels"] for row in named])
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and of the study, by folder."""
     return {
@@ -196,6 +224,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "results/kl": kl(),
         "results/digits": digits(),
         "published/realizability": realizability(),
+        "published/preferences": preferences(),
     }
 
 

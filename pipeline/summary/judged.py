@@ -74,6 +74,17 @@ def regret_beyond_weak_error(cells: pd.DataFrame) -> float:
     )
 
 
+def performance_gap_recovered(cells: pd.DataFrame) -> float:
+    """PGR of Burns et al. from mean accuracies; NaN, so an error, where the ceiling is not above the teachers."""
+    weak, student, ceiling = (float(cells[f"{role}_accuracy"].mean()) for role in ("weak", "student", "ceiling"))
+    return (student - weak) / (ceiling - weak) if ceiling > weak else float("nan")
+
+
+def share_pgr_undefined(cells: pd.DataFrame) -> float:
+    """Share of cells whose ceiling does not beat the teacher by more than the test rows can tell."""
+    return float((cells["pgr_defined"] == 0).mean())
+
+
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
@@ -90,6 +101,8 @@ JUDGED: dict[str, Statistic] = {
             share_picked_best,
             regret_over_lot,
             regret_beyond_weak_error,
+            performance_gap_recovered,
+            share_pgr_undefined,
         )
     },
 }

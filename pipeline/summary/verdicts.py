@@ -41,9 +41,9 @@ class Band(Block):
 class Filter(Block):
     """Which cells: those that equal every key given."""
 
-    panel: Literal["realizable", "pretrained", "perturbed"] | None = None
-    dataset: Literal["esol", "freesolv", "lipop"] | None = None
-    head: Literal["adamw", "exact", "ball", "mixture", "softmax"] | None = None
+    panel: Literal["realizable", "pretrained", "perturbed", "main", "noise", "curve"] | None = None
+    dataset: Literal["esol", "freesolv", "lipop", "harmless", "helpful", "sciq", "cai_harmless"] | None = None
+    head: Literal["adamw", "exact", "ball", "mixture", "softmax", "frozen", "full", "lora"] | None = None
     inputs: Literal["fresh", "reused", "same", "half"] | None = None
     schedule: Literal["sequential", "joint"] | None = None
     epochs: Count | None = None
@@ -53,7 +53,8 @@ class Filter(Block):
     weak: Word | None = None
     strong: Word | None = None
     n_train: Count | None = None
-    loss: Literal["cross_entropy", "reverse_kl"] | None = None
+    loss: Word | None = None
+    labels: Literal["soft", "hard"] | None = None
     direction: Literal["forward", "reverse"] | None = None
     epoch: Annotated[float, Field(ge=1)] | None = None
     lr: Positive | None = None
@@ -90,7 +91,7 @@ def judge(claim: Claim, tables: Tables, confidence: float) -> dict[str, Any]:
     """The claim with what was measured, its interval, verdict and reason."""
     chosen = select(claim, claim.cells, tables)
     if isinstance(chosen, str):
-        return _row(claim, None, "not run", chosen)
+        return _row(claim, None, "not run", f"{chosen}. {claim.why}" if claim.why else chosen)
     measured = by_unit(claim, claim.statistic, chosen)
     if claim.against is not None:
         other = select(claim, claim.against, tables)

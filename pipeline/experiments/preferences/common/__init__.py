@@ -1,0 +1,1 @@
+"""What the verbs of this study share: settings, text sets, models, losses, students."""

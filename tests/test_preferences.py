@@ -1,0 +1,219 @@
+"""The language-model study from texts to cells, on tiny sets and a tiny network; and what bad input ends in."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import cells
+from pipeline.core import artifacts, config, stage
+from pipeline.core.errors import InputError
+from pipeline.experiments.preferences import data
+from pipeline.experiments.preferences import labels as labelling
+from pipeline.experiments.preferences.common import designs, students
+from tests.conftest import ROOT
+from tests.tiny_language import save_model, tiny_preferences
+
+VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
+Block = dict[str, Any]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Block], None]], None]:
+    """Work in an empty folder with a tiny network, tiny sets and params.yaml, the study's block changed at will."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    monkeypatch.setenv("W2S_MIRROR", str(tmp_path / "mirror"))
+    params = YAML().load(ROOT / "params.yaml")
+    tiny_preferences(params["preferences"], save_model(tmp_path / "model"), tmp_path / "data")
+
+    def write(change: Callable[[Block], None] = lambda block: None) -> None:
+        change(params["preferences"])
+        YAML().dump(params, tmp_path / "params.yaml")
+
+    write()
+    return write
+
+
+def run(*verbs: str) -> None:
+    for verb in verbs or VERBS:
+        stage.run(verb, "preferences")
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., None]) -> None:
+    study(lambda block: block["strong"]["full"].update(method=method))
+    run()
+    table = cells.read(Path("results/preferences/cells.csv"))
+    assert set(table["panel"]) == {"main", "noise", "curve"} and set(table["head"]) == {"frozen", method}
+    assert set(table["loss"]) == set(config.load("preferences").strong.losses)
+    np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
+    assert ((table["weak_kl"] - table["student_kl"]).abs() <= table["bound"] + 1e-9).all()
+    assert table["pgr"].isna().equals(table["pgr_defined"] == 0)
+    forward = table[table["loss"] == "forward_kl"].set_index(["dataset", "seed", "weak"])
+    ordinary = table[(table["loss"] == "cross_entropy") & (table["labels"] == "soft") & (table["panel"] == "main")]
+    ordinary = ordinary[(ordinary["strong"] == "high") & (ordinary["head"] == "frozen")]
+    ordinary = ordinary.set_index(["dataset", "seed", "weak"]).loc[forward.index]
+    np.testing.assert_allclose(forward["student_kl"], ordinary["student_kl"], rtol=1e-4)
+    precision = json.loads(Path("results/preferences/metrics.json").read_text())["precision"]
+    assert set(precision) == {"questions"} and set(precision["questions"]) == {"middle", "high"}
+    report = artifacts.Bundle(artifacts.folder("represent", "preferences"))["report"]
+    assert report["pairs/test/tiny"]["texts"] == 64 and report["pairs/test/tiny"]["truncated"] >= 0
+
+
+def test_same_bytes_twice(study: Callable[..., None]) -> None:
+    study(lambda block: block["strong"]["full"].update(datasets=[]))
+    run()
+    once = Path("results/preferences/cells.csv").read_bytes()
+    run()
+    assert Path("results/preferences/cells.csv").read_bytes() == once
+
+
+def test_parts_are_disjoint_and_only_the_first_seed_keeps_the_published(study: Callable[..., None]) -> None:
+    table, _ = data.prepare("pairs", config.load("preferences").data.datasets["pairs"], config.load("preferences").data)
+    for seed in (0, 1, 2):
+        parts = designs.parts(table, "pairs", seed, "redrawn", 0)
+        assert sorted(np.concatenate(parts).tolist()) == list(range(120)) and [len(p) for p in parts] == [40, 48, 32]
+        assert (parts.truth.tolist() == list(range(40))) == (seed == 0)
+    assert designs.parts(table, "pairs", 2, "published", 0).weak.tolist() == list(range(40, 88))
+
+
+def test_a_pool_is_divided_by_prompt_and_repeats_can_be_dropped(study: Callable[..., None]) -> None:
+    settings = config.load("preferences").data
+    table, report = data.prepare("questions", settings.datasets["questions"], settings)
+    assert set(report["shared_prompts"].values()) == {0} and table["prompt"].is_unique
+    study(lambda block: block["data"].update(drop_repeated_prompts=True))
+    settings = config.load("preferences").data
+    table, report = data.prepare("pairs", settings.datasets["pairs"], settings)
+    assert table["prompt"].is_unique and report["shared_prompts"]["weak/test"] > 0
+
+
+def test_pairs_of_equal_texts_are_left_out_and_counted(study: Callable[..., None]) -> None:
+    from tests.tiny_language import write_lines
+
+    rows = [
+        {"chosen": f"Human: {i} Assistant: a", "rejected": f"Human: {i} Assistant: {'ab'[i > 1]}"} for i in range(9)
+    ]
+
+    def change(block: Block) -> None:
+        entry = block["data"]["datasets"]["pairs"]
+        entry["source"]["truth"] = write_lines(Path("data/equal.jsonl.xz"), rows)
+
+    study(change)
+    settings = config.load("preferences").data
+    table, report = data.prepare("pairs", settings.datasets["pairs"], settings)
+    assert report["equal_pairs_left_out"] == 2 and (table["part"] == "truth").sum() == 7
+
+
+def test_a_higher_noise_turns_a_superset() -> None:
+    labels = np.linspace(0.1, 0.4, 200)
+    few, many = (labelling.turned(labels, rate, np.random.default_rng(0)) != labels for rate in (0.1, 0.4))
+    assert (few <= many).all() and 5 < few.sum() < 40 < many.sum() < 110
+
+
+def test_all_losses_run_at_the_focus_only(study: Callable[..., None]) -> None:
+    settings = config.load("preferences")
+    assert {one.loss for one in students.plan(settings, "middle")} == set(settings.strong.pair_losses)
+    assert {one.loss for one in students.plan(settings, "high")} == set(settings.strong.losses)
+
+
+def spoil_rows(**rows: Any) -> Callable[[Block], None]:
+    """Replace the first row of the truth part."""
+
+    def change(block: Block) -> None:
+        from tests.tiny_language import write_lines
+
+        entry = block["data"]["datasets"]["pairs"]
+        whole = [{"chosen": f"Human: {i} Assistant: a", "rejected": f"Human: {i} Assistant: b"} for i in range(4)]
+        entry["source"]["truth"] = write_lines(Path("data/spoilt.jsonl.xz"), [{**whole[0], **rows}, *whole[1:]])
+
+    return change
+
+
+def spoil_label(block: Block) -> None:
+    from tests.tiny_language import write_lines
+
+    rows = [{"ask": f"Q: {i} A: no", "good": 1.5 if i == 3 else 1} for i in range(130)]
+    block["data"]["datasets"]["questions"]["source"]["pool"] = write_lines(Path("data/labels.jsonl.xz"), rows)
+
+
+def set_key(*path: str, value: Any) -> Callable[[Block], None]:
+    def change(block: Block) -> None:
+        for key in path[:-1]:
+            block = block[key]
+        block[path[-1]] = value
+
+    return change
+
+
+SETS = ("data", "datasets")
+BAD = {
+    "column": (
+        set_key(*SETS, "pairs", "columns", "chosen", value="winner"),
+        "there is no column 'winner', only chosen, rejected",
+    ),
+    "empty": (spoil_rows(rejected=" "), "'pairs', truth: row 0 has an empty rejected"),
+    "label": (spoil_label, "row 3 has the label 1.5; a label lies between 0 and 1"),
+    "revision": (
+        set_key("represent", "models", "tiny", "revision", value="main"),
+        "give the full revision, 40 hexadecimal",
+    ),
+    "hash": (set_key(*SETS, "pairs", "source", "test", "sha256", value="0" * 64), "sha256 .* is not the recorded one"),
+    "place": (
+        set_key(*SETS, "pairs", "source", "test", "path", value="no.jsonl"),
+        "no.jsonl of the text set 'pairs' is neither",
+    ),
+    "sizes": (set_key(*SETS, "questions", "sizes", "truth", value=900), "different prompts are fewer than the 980"),
+    "loss": (set_key("strong", "losses", value=["focal"]), "loss 'focal' is not known"),
+    "rung": (set_key("strong", "rungs", value=["deep", "high"]), "is 'deep', which is not in represent.ladder"),
+    "model": (
+        set_key("represent", "ladder", "low", "model", value="big"),
+        "needs the model 'big', which is not in the table",
+    ),
+    "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers, not 7"),
+    "rate": (set_key("weak", "fit", "learning_rate", value=1e38), "lower preferences.weak.fit.learning_rate"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_that_names_it(name: str, study: Callable[..., None]) -> None:
+    change, expected = BAD[name]
+    study(change)
+    with np.errstate(all="ignore"), pytest.raises(InputError, match=expected) as caught:
+        run("data", "represent", "weak")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_set_from_the_hub_needs_its_columns_only(study: Callable[..., None], tmp_path: Path) -> None:
+    """docs/ADDING.md, tried on a set that the code never saw: a hub folder in parquet with columns of its own."""
+    folder = tmp_path / "hub" / "jokes"
+    folder.mkdir(parents=True)
+    rows = [
+        {"question": f"Q: {i} how A: {'sure' if i % 2 else 'no'}", "funny": bool(i % 2), "more": i} for i in range(130)
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "train.parquet")
+    (folder / "README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: train.parquet\n---\n")
+    entry = YAML(typ="safe").load(_example("jokes:"))["jokes"]
+    entry["source"]["name"] = str(folder)
+    entry["sizes"] = {"truth": 40, "weak": 40, "test": 40}
+
+    def change(block: Block) -> None:
+        block["data"]["datasets"] = {"jokes": entry}
+        block["represent"]["float32_rows"] = {}
+        block["strong"]["full"]["datasets"] = []
+
+    study(change)
+    run()
+    assert set(cells.read(Path("results/preferences/cells.csv"))["dataset"]) == {"jokes"}
+
+
+def _example(key: str) -> str:
+    """The YAML block of docs/ADDING.md that begins with this key."""
+    text = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
+    block = next(part for part in text.split("```yaml\n")[1:] if part.startswith(key))
+    return block.split("```")[0]
