@@ -19,6 +19,11 @@ TEXTS = ["how do i fix bread", "no !", "sorry sorry sorry sorry sorry sure", "ho
 VIEWS = (ReadOut(0, "mean"), ReadOut(2, "last"))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tmp_path_factory.mktemp("model"))
@@ -147,11 +152,11 @@ def trained(folder: Path, home: Path, recipe: finetuning.Recipe = RECIPE) -> np.
     return finetuning.predict(model, PAIRS)
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "confidence", "confidence_adaptive_median"])
+@pytest.mark.parametrize("loss", ["confidence", "confidence_adaptive_median"])
 def test_the_micro_batch_leaves_no_trace(loss: str, folder: Path, tmp_path: Path) -> None:
     found = [trained(folder, tmp_path / f"{size}", RECIPE._replace(loss=loss, micro_batch=size)) for size in (1, 3, 4)]
-    np.testing.assert_allclose(found[0], found[2], atol=2e-4)
-    np.testing.assert_allclose(found[1], found[2], atol=2e-4)
+    for other in found[:2]:
+        np.testing.assert_allclose(other, found[2], atol=2e-4)
 
 
 def test_a_micro_batch_that_does_not_fit_is_halved(
@@ -170,7 +175,7 @@ def test_a_micro_batch_that_does_not_fit_is_halved(
 
 def test_finetuning_learns_and_lora_leaves_the_network_as_it_is(folder: Path, tmp_path: Path) -> None:
     before = trained(folder, tmp_path / "one", RECIPE._replace(learning_rate=1e-9))
-    after = trained(folder, tmp_path / "many", RECIPE._replace(epochs=12))
+    after = trained(folder, tmp_path / "many", RECIPE._replace(epochs=8, learning_rate=0.02))
     assert np.abs(after - TARGETS).mean() < 0.5 * np.abs(before - TARGETS).mean()
     loaded = loading.load(folder, "float32")
     kept = {name: value.clone() for name, value in loaded.network.state_dict().items()}
