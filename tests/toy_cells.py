@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cells import COLUMNS
 from pipeline.experiments.kl.common import measures as classification
-from pipeline.summary.yao import STUDENTS
+from pipeline.summary.yao_students import STUDENTS
 from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 

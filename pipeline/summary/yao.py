@@ -13,15 +13,9 @@ from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.statistics import correlation, epsilon_over_weak_error, gain_over_misfit
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
+from pipeline.summary.yao_calibration import calibrations, reliability
+from pipeline.summary.yao_students import PANELS, STUDENTS, last, of, solved, widest
 
-PANELS = ("realizable", "pretrained", "perturbed")
-# Class and loss of each student, and the direction in which theory speaks of it.
-STUDENTS = (
-    ("mixture", "reverse_kl", "reverse"),
-    ("softmax", "reverse_kl", "reverse"),
-    ("softmax", "cross_entropy", "forward"),
-)
-ROLES = ("weak", "student", "ceiling")
 LOSSES = ("cross_entropy", "reverse_kl")
 DRAWN_TASKS = 20  # of each seed, where every task would blacken the figure
 
@@ -32,9 +26,9 @@ def kl_gain(tables: Tables, settings: Intervals) -> dict[str, Any]:
     for family, loss, direction in STUDENTS:
         for panel in PANELS:
             chosen = cells[cells["panel"] == panel]
-            own = _of(chosen, family, loss, direction)
+            own = of(chosen, family, loss, direction)
             ratios = {
-                name: _over("seed", _of(chosen, family, loss, name), gain_over_misfit, settings)
+                name: _over("seed", of(chosen, family, loss, name), gain_over_misfit, settings)
                 for name in ("reverse", "forward")
             }
             seeds = [
@@ -82,67 +76,6 @@ def bounds(tables: Tables, settings: Intervals) -> dict[str, Any]:
     return plain({"reading": reading, "confidence": settings.confidence, "groups": groups})
 
 
-def calibrations(tables: Tables, settings: Intervals) -> dict[str, Any]:
-    """ECE of teacher, student and ceiling; changes of three calibration errors against the width of B-3."""
-    bars = []
-    for panel in PANELS:
-        for family, loss, direction in STUDENTS:
-            kl = solved(tables["kl"])
-            chosen = _of(kl[kl["panel"] == panel], family, loss, direction)
-            bars.append(
-                {"experiment": "kl", "group": panel, "class": family, "loss": loss} | _ece("seed", chosen, settings)
-            )
-    digits = last(tables["digits"])
-    for weak in dict.fromkeys(tables["digits"]["weak"]):
-        for family, loss, direction in STUDENTS:
-            chosen = _of(digits[digits["weak"] == weak], family, loss, direction)
-            bars.append(
-                {"experiment": "digits", "group": weak, "class": family, "loss": loss} | _ece("split", chosen, settings)
-            )
-    changes = [
-        {
-            "experiment": name,
-            "width": cells["calibration_bound"].to_list(),
-            "conditional": (cells["weak_conditional"] - cells["student_conditional"]).abs().to_list(),
-            "marginal": (cells["weak_mce"] - cells["student_mce"]).abs().to_list(),
-        }
-        for name, cells in (
-            ("kl", solved(tables["kl"]).query("direction == 'forward' and task < 5")),
-            ("digits", digits),
-        )
-    ]
-    refuted = tables["counterexample"].to_dict("records")
-    reading = (
-        f"The recalled bound fails in the counterexample (error {refuted[0]['student_error']:.2f} against width "
-        f"{refuted[0]['width']:.3f}); the repaired one holds in every cell."
-    )
-    return plain(
-        {
-            "reading": reading,
-            "confidence": settings.confidence,
-            "bars": bars,
-            "changes": changes,
-            "counterexample": refuted,
-        }
-    )
-
-
-def reliability(tables: Tables, settings: Intervals) -> dict[str, Any]:
-    """Accuracy by confidence of teacher, student and ceiling; bins pooled over seeds or splits, intervals over them."""
-    panels = []
-    for experiment, unit in (("kl", "seed"), ("digits", "split")):
-        diagrams = tables[f"{experiment}/reliability"]
-        for weak in dict.fromkeys(diagrams["weak"]):
-            chosen = diagrams[diagrams["weak"] == weak]
-            roles = {role: _diagram(unit, chosen[chosen["role"] == role], settings) for role in ROLES}
-            name = "network" if experiment == "kl" else weak
-            panels.append({"experiment": experiment, "weak": name, "roles": roles})
-    gaps = {panel["weak"]: {role: _ece_of(panel["roles"][role]) for role in ROLES} for panel in panels}
-    less = sum(gap["student"] < gap["weak"] for gap in gaps.values())
-    reading = f"Pooled, the student is closer to the diagonal than its teacher in {less} of {len(gaps)} settings."
-    return plain({"reading": reading, "confidence": settings.confidence, "panels": panels, "pooled_ece": gaps})
-
-
 def overoptimisation(tables: Tables, settings: Intervals) -> dict[str, Any]:
     """Accuracy, ECE and the weak losses along training on clean weak labels, and where weak validation would stop."""
     groups = []
@@ -187,27 +120,6 @@ def noise(tables: Tables, settings: Intervals) -> dict[str, Any]:
     return plain({"reading": reading, "confidence": settings.confidence, "groups": groups})
 
 
-def solved(cells: pd.DataFrame) -> pd.DataFrame:
-    """Students solved to their optimum, not those along a training curve."""
-    return cells[cells["epoch"].isna()]
-
-
-def last(cells: pd.DataFrame) -> pd.DataFrame:
-    """Digits with clean labels and the widest representation: projections, and the last epoch at the first rate."""
-    cells = cells[(cells["noise"] == 0) & (cells["sharpening"] == 1) & (cells["strong"] == widest(cells))]
-    trained = (cells["epoch"] == cells["epoch"].max()) & (cells["lr"] == cells["lr"].max())
-    return cells[trained | cells["epoch"].isna()]
-
-
-def widest(cells: pd.DataFrame) -> str:
-    """The strong representation with the most random features."""
-    return max(cells["strong"].unique(), key=lambda name: int(name.rsplit("-", 1)[1]))
-
-
-def _of(cells: pd.DataFrame, family: str, loss: str, direction: str) -> pd.DataFrame:
-    return cells[(cells["class"] == family) & (cells["loss"] == loss) & (cells["direction"] == direction)]
-
-
 def _curves(tables: Tables) -> Iterable[tuple[str, str, str, pd.DataFrame]]:
     """Experiment, unit of its intervals, teacher, and cells along training."""
     kl = tables["kl"]
@@ -244,27 +156,6 @@ def _stopped(unit: str, cells: pd.DataFrame, stop: str) -> list[float]:
 
 def _over(unit: str, cells: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], settings: Intervals) -> Any:
     return over_units(statistic.__name__, [statistic(member) for _, member in cells.groupby(unit)], settings.confidence)
-
-
-def _diagram(unit: str, rows: pd.DataFrame, settings: Intervals) -> list[dict[str, Any]]:
-    """Pooled bins; the interval of a bin's accuracy is over the units that have points in it, if those are most."""
-    units, total, found = rows[unit].nunique(), rows["count"].sum(), []
-    for number, bin_rows in rows.groupby("bin"):
-        weights = bin_rows["count"] / bin_rows["count"].sum()
-        pooled = {name: float((weights * bin_rows[name]).sum()) for name in ("confidence", "frequency")}
-        spread = over_units("accuracy", bin_rows["frequency"].to_list(), settings.confidence)
-        ends = {"low": spread.low, "high": spread.high} if 2 * len(bin_rows) > units else {"low": None, "high": None}
-        found.append({"bin": int(number), "share": float(bin_rows["count"].sum() / total), **pooled, **ends})
-    return found
-
-
-def _ece_of(bins: list[dict[str, Any]]) -> float:
-    return sum(item["share"] * abs(item["confidence"] - item["frequency"]) for item in bins)
-
-
-def _ece(unit: str, cells: pd.DataFrame, settings: Intervals) -> dict[str, Any]:
-    means = {role: cells.groupby(unit)[f"{role}_ece"].mean() for role in ROLES}
-    return {role: over_units("ece", values.to_list(), settings.confidence) for role, values in means.items()}
 
 
 def _constant(cells: pd.DataFrame, column: str) -> float:
