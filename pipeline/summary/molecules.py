@@ -30,20 +30,23 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
             "in params.yaml and run `dvc repro`"
         )
     study = tables.get(STUDY)
-    published = [] if study is None else full_labels(study).query("dataset == @dataset")
+    published = [] if study is None else _published(study, dataset, settings)
     return plain(
         {
             "dataset": dataset,
             "reading": _reading(groups[0]),
             "confidence": settings.confidence,
-            "limits": _limits(groups),
+            "limits": _limits([*groups, *published]),
             "protocols": groups,
             "study_published": study is not None,
-            "study": [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(published)]
-            if len(published)
-            else [],
+            "study": published,
         }
     )
+
+
+def _published(study: pd.DataFrame, dataset: str, settings: Intervals) -> list[dict[str, Any]]:
+    cells = full_labels(study).query("dataset == @dataset")
+    return [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(cells)]
 
 
 def full_labels(cells: pd.DataFrame) -> pd.DataFrame:
