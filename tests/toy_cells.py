@@ -217,12 +217,13 @@ def preferences() -> pd.DataFrame:
 
 
 def everything() -> dict[str, pd.DataFrame]:
-    """Cells of all experiments and of the study, by folder."""
+    """Cells of all experiments and studies, by folder."""
     return {
         "results/synthetic": synthetic(),
         "results/molecules": molecules(),
         "results/kl": kl(),
         "results/digits": digits(),
+        "published/molecules": molecules().query("ladder == 'smiles'").assign(training="finetuned"),
         "published/realizability": realizability(),
         "published/preferences": preferences(),
     }
