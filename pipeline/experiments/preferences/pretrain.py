@@ -11,13 +11,11 @@ from typing import Any
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common import files
+from pipeline.experiments.preferences.common import files, models
 from pipeline.experiments.preferences.common.pretraining import Pretrain
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.scale import language, pretraining, throughput
 from pipeline.scale.language import Shape
-
-RECORD = "pretraining.json"
 
 
 def run(settings: Settings, home: Path, partial: Path) -> None:
@@ -52,7 +50,7 @@ def make(name: str, block: Pretrain, found: pretraining.Material, target: Path, 
     scratch = target.parent / f".{name}-new"
     shutil.rmtree(scratch, ignore_errors=True)
     language.save(model, found.tokenizer, scratch)
-    artifacts.write_json(scratch / RECORD, {"recipe": recipe, **record})
+    artifacts.write_json(scratch / models.RECORD, {"recipe": recipe, **record})
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
 
@@ -74,7 +72,7 @@ def _shared(block: Pretrain) -> Mapping[str, Any]:
 
 
 def _is_made(folder: Path, wanted: str) -> bool:
-    return (folder / RECORD).exists() and artifacts.read_item(folder / RECORD)["recipe"] == wanted
+    return (folder / models.RECORD).exists() and artifacts.read_item(folder / models.RECORD)["recipe"] == wanted
 
 
 def _drop(folder: Path, keep: set[str]) -> None:

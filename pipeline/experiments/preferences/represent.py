@@ -2,7 +2,8 @@
 
 Items: `<dataset>.<rung>` -> truth, weak, test (rows, hidden) float32: of a pair the features of slot A minus those of
 slot B (the reward is linear, so their difference is all it needs), of a text its features; `<dataset>.<rung>.float32`
-the same for the first rows, read without bfloat16; `report` with tokens and truncated texts.
+the same for the first rows, read without bfloat16; `report` with tokens and truncated texts; `pretrained` with the
+training records of the study's own models.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
-from pipeline.experiments.preferences.common.settings import Represent, Settings
+from pipeline.experiments.preferences.common.settings import Pretrained, Represent, Settings
 from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.language import cache, loading
 
@@ -43,7 +44,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
                         HOME.resolve(),
                     )
     found = pool.map(read, units)
-    return _bundle(found, represent)
+    return {**_bundle(found, represent), "pretrained": _records(represent)}
 
 
 def read(model: str, place: models.Place, order: cache.Order, signs: np.ndarray | None, home: Path) -> Arrays:
@@ -71,6 +72,15 @@ def texts_of(rows: pd.DataFrame) -> tuple[str, ...]:
 
 def _used(model: str, represent: Represent) -> bool:
     return any(view.model == model for view in represent.ladder.values())
+
+
+def _records(represent: Represent) -> dict[str, Any]:
+    own = {name: model for name, model in represent.models.items() if _used(name, represent)}
+    return {
+        name: artifacts.read_item(models.pretrained(model) / models.RECORD)
+        for name, model in own.items()
+        if isinstance(model, Pretrained)
+    }
 
 
 def _readings(dataset: str, rows: pd.DataFrame, represent: Represent) -> list[tuple[str, str, pd.DataFrame]]:

@@ -241,6 +241,9 @@ class Settings(Block):
         for teacher in (*self.labels.noise_teachers, *self.strong.curves.teachers):
             if teacher not in teachers:
                 raise ValueError(f"'{teacher}' is not a teacher; choose from {', '.join(teachers)}")
+        for seed in self.strong.full.seeds:
+            if seed not in self.weak.seeds:
+                raise ValueError(f"strong.full.seeds holds {seed}, which is not in weak.seeds; add it there")
         for teacher, strong in self.strong.full.pairs:
             if teacher not in teachers or strong not in ladder:
                 raise ValueError(
