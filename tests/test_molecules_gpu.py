@@ -140,3 +140,11 @@ def test_divergence_names_the_model_and_what_to_lower(
     finetuned = next(teacher for teacher in teachers if teacher.training == "finetuned")
     with pytest.raises(InputError, match=r"under molecules_gpu.weak.finetuned in params.yaml"):
         weak.fit("freesolv", "122", finetuned, *bundles, settings.weak.model_copy(update={"finetuned": tuned}))
+
+
+def test_nothing_starts_on_a_processor_by_mistake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("W2S_DEVICE", raising=False)
+    for verb in ("data", "represent"):
+        with pytest.raises(InputError, match="molecules_gpu is meant for a GPU; set W2S_DEVICE=cuda"):
+            stage.run(verb, "molecules_gpu")

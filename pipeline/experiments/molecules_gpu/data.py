@@ -20,12 +20,14 @@ from pipeline.experiments.molecules.data import canonical, census, describe, hal
 from pipeline.experiments.molecules_gpu.common.settings import Corpus, Data, Settings
 from pipeline.experiments.preferences.common import files
 from pipeline.models.molecules import smiles
+from pipeline.scale import machine
 
 CHUNK = 3000  # molecules a worker describes at a time
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Items of the molecules experiment."""
+    machine.stated("molecules_gpu")
     data = settings.data
     labels = {name: shipped.dataset(name) for name in data.datasets}
     texts_of = {name: canonical(name, texts) for name, (texts, _) in labels.items()}

@@ -18,7 +18,7 @@ from pipeline.experiments.molecules.common.pretrained import shape as size_of
 from pipeline.experiments.molecules.common.rungs import STRONG, Rung, table, weak_rungs
 from pipeline.experiments.molecules_gpu.common.settings import Pretraining, Settings, StrongModel
 from pipeline.models.molecules import transformer
-from pipeline.scale import smiles, throughput
+from pipeline.scale import machine, smiles, throughput
 
 STUDY = "molecules_gpu"
 PREFIX = "weights."
@@ -26,6 +26,7 @@ PREFIX = "weights."
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Features of the strong model, then of every rung; the strong model trains alone, the rungs side by side."""
+    machine.stated(STUDY)
     data, chosen = upstream["data"], settings.represent
     rungs = weak_rungs(settings.ladder, chosen.seeds)
     named = Rung(STRONG, 0, chosen.strong.seed, f"smilesbert-{chosen.strong.layers}x{chosen.strong.hidden}")
