@@ -45,6 +45,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     """Work in an empty folder with tiny corpora, sets and params.yaml; call it to change the study's block."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("W2S_WORKERS", "1")
+    monkeypatch.setenv("W2S_DEVICE", "cpu")
     monkeypatch.setenv("W2S_MIRROR", str(tmp_path / "mirror"))
     params = YAML().load(ROOT / "params.yaml")
     block = params[STUDY]
@@ -179,6 +180,9 @@ def test_a_killed_pretraining_goes_on_to_the_same_bytes(
 def test_the_study_runs_from_corpora_to_cells(study: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     def change(block: Block) -> None:
         block["data"]["datasets"].pop("questions")
+        block["weak"]["seeds"] = [0]
+        block["labels"]["noise"] = [0.0]
+        block["strong"].update(losses=["cross_entropy"], noise_losses=["cross_entropy"])
         block["represent"].update(
             models={name: {"pretrained": f"{STUDY}/{name}", "licence": "MIT"} for name in SHAPES},
             ladder={
@@ -236,6 +240,12 @@ def test_bad_input_is_one_line_that_names_it(name: str, study: Callable[..., Non
     with pytest.raises(InputError, match=expected) as caught:
         pretrain.run(STUDY)
     assert "\n" not in str(caught.value)
+
+
+def test_the_study_asks_for_a_device(study: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("W2S_DEVICE")
+    with pytest.raises(InputError, match="preferences_gpu is made for a GPU: set W2S_DEVICE=cuda"):
+        pretrain.run(STUDY)
 
 
 def test_a_study_that_pretrains_nothing_says_so(study: Callable[..., None]) -> None:
