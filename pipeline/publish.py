@@ -20,6 +20,7 @@ from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError, command_line
 
 STUDIES = Path("studies")
+REVISION = Path(".revision")  # written by pipeline.pack, for a machine without git history
 PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datasets", "gguf", "peft")
 
 
@@ -51,8 +52,8 @@ def manifest(study: str) -> dict[str, Any]:
     measured = throughput(study)
     return {
         "study": study,
-        "revision": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "pipeline")),
+        "revision": revision().split("+")[0],
+        "uncommitted_changes": revision().endswith("+changes"),
         "code_sha256": code(study),
         "params": config.load(study).model_dump(mode="json"),
         "data_sha256": artifacts.sha256(artifacts.folder("data", study)),
@@ -73,6 +74,13 @@ def stale(study: str) -> bool:
     """Whether a published snapshot was made with other settings than params.yaml holds now."""
     recorded = artifacts.read_item(folder(study) / "manifest.json")
     return recorded["params"] != config.load(recorded["study"]).model_dump(mode="json")
+
+
+def revision() -> str:
+    """Revision of the code, with `+changes` when it was changed since; of a packed copy, that of its origin."""
+    if REVISION.exists():
+        return REVISION.read_text(encoding="utf-8")
+    return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--", "pipeline") else "")
 
 
 def older_than(study: str) -> list[str]:
