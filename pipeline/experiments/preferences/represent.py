@@ -6,6 +6,7 @@ the same for the first rows, read without bfloat16; `report` with tokens and tru
 training records of the study's own models.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
                 for name, precision, some in _readings(dataset, rows, represent):
                     views = models.read_outs(model, represent.ladder)
                     order = cache.Order(place.identity, precision, views, represent.max_tokens, texts_of(some))
-                    units[f"{name}/{part}/{model}".replace("/", "--")] = (
-                        model,
-                        place,
-                        order,
-                        _signs(some),
-                        HOME.resolve(),
-                    )
+                    units[_unit(name, part, model, place)] = (model, place, order, _signs(some), HOME.resolve())
     found = pool.map(read, units)
     return {**_bundle(found, represent), "pretrained": _records(represent)}
 
@@ -74,6 +69,11 @@ def _used(model: str, represent: Represent) -> bool:
     return any(view.model == model for view in represent.ladder.values())
 
 
+def _unit(name: str, part: str, model: str, place: models.Place) -> str:
+    # Finished units outlive a kill, and neither settings nor code say when a pretrained model was made anew.
+    return "--".join([name, part, model, hashlib.sha256(place.identity.encode()).hexdigest()[:16]])
+
+
 def _records(represent: Represent) -> dict[str, Any]:
     own = {name: model for name, model in represent.models.items() if _used(name, represent)}
     return {
@@ -99,7 +99,7 @@ def _signs(rows: pd.DataFrame) -> np.ndarray | None:
 def _bundle(found: Mapping[str, Arrays], represent: Represent) -> dict[str, Any]:
     items: dict[str, Any] = {"report": {}}
     for unit, arrays in found.items():
-        name, part, model = unit.split("--")
+        name, part, model, _ = unit.split("--")
         dataset, _, precision = name.partition(".")
         for rung, view in represent.ladder.items():
             if view.model == model:
