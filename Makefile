@@ -5,7 +5,7 @@
 # make studies     the long experiments behind published/
 # make gpu         the studies at the papers' size, on a GPU (docs/GPU.md)
 # make bench       speed ratios against the plain algorithms
-# make gpu-bench   our training loop beside the plain Hugging Face Trainer, on the device in W2S_DEVICE
+# make gpu-bench   our loop beside the plain Hugging Face Trainer, up to 10,000 tasks; on the device in W2S_DEVICE
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -42,10 +42,11 @@ gpu: $(INSTALLED)
 	done
 
 bench: $(INSTALLED)
-	@for file in $(filter-out benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/gpu%,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
 
 gpu-bench: $(INSTALLED)
 	python benchmarks/gpu.py
+	python benchmarks/gpu_tasks.py
 
 lint: $(INSTALLED)
 	ruff check .
