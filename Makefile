@@ -3,13 +3,19 @@
 # make smoke       every stage through DVC at tiny sizes
 # make figures     redraw figures, claims and report from the committed results
 # make studies     the long experiments behind published/
+# make gpu         the studies at the papers' size, on a GPU (docs/GPU.md)
 # make bench       speed ratios against the plain algorithms
+# make gpu-bench   our loop beside the plain Hugging Face Trainer, up to 10,000 tasks; on the device in W2S_DEVICE
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: reproduce test smoke figures studies bench lint clean
+# Those named *_gpu are for `make gpu`.
+STUDIES := $(filter-out studies/%_gpu/dvc.yaml,$(wildcard studies/*/dvc.yaml))
+GPU_STUDIES := $(wildcard studies/*_gpu/dvc.yaml)
+
+.PHONY: reproduce test smoke figures studies gpu bench gpu-bench lint clean
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce
@@ -27,10 +33,20 @@ figures: $(INSTALLED)
 	python -m pipeline.readme
 
 studies: $(INSTALLED)
-	python -m pipeline.reproduce --all-pipelines
+	python -m pipeline.reproduce dvc.yaml $(STUDIES)
+
+gpu: $(INSTALLED)
+	@for study in $(GPU_STUDIES:studies/%/dvc.yaml=%); do \
+		W2S_DEVICE=$${W2S_DEVICE:-cuda} python -m dvc repro studies/$$study/dvc.yaml && \
+		python -m pipeline.publish $$study || exit 1; \
+	done
 
 bench: $(INSTALLED)
-	@for file in benchmarks/*.py; do python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/gpu%,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
+
+gpu-bench: $(INSTALLED)
+	python benchmarks/gpu.py
+	python benchmarks/gpu_tasks.py
 
 lint: $(INSTALLED)
 	ruff check .

@@ -1,8 +1,10 @@
 """Copy a study's cells into git with a manifest of how they came about.  results/<study> -> published/<study>
 
 python -m pipeline.publish realizability
+python -m pipeline.publish --check        what each snapshot is older than: settings, code
 """
 
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -11,18 +13,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from pipeline import cells
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError, command_line
 
+STUDIES = Path("studies")
+REVISION = Path(".revision")  # written by pipeline.pack, for a machine without git history
 PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datasets", "gguf", "peft")
 
 
 def main() -> None:
-    """Publish the study named on the command line."""
+    """Publish the study named on the command line, or say how old the snapshots are."""
     if len(sys.argv) != 2:
-        raise InputError("usage: python -m pipeline.publish <study>")
-    publish(sys.argv[1])
+        raise InputError("usage: python -m pipeline.publish <study>, or --check")
+    if sys.argv[1] == "--check":
+        for path in sorted(artifacts.PUBLISHED.glob("*/manifest.json")):
+            study = artifacts.read_item(path)["study"]
+            print(f"{path.parent}: {'; '.join(older_than(study)) or 'made with the present settings and code'}")
+    else:
+        publish(sys.argv[1])
 
 
 def publish(study: str) -> Path:
@@ -36,17 +47,20 @@ def publish(study: str) -> Path:
 
 
 def manifest(study: str) -> dict[str, Any]:
-    """Code revision, settings, data hash, device, versions and wall time of a study's run."""
+    """Code, settings, data hash, device, versions, wall time and, where measured, throughput of a study's run."""
     runtimes = sorted(artifacts.RUNTIME.glob(f"*-{study}.json"))
+    measured = throughput(study)
     return {
         "study": study,
-        "revision": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "pipeline")),
+        "revision": revision().split("+")[0],
+        "uncommitted_changes": revision().endswith("+changes"),
+        "code_sha256": code(study),
         "params": config.load(study).model_dump(mode="json"),
         "data_sha256": artifacts.sha256(artifacts.folder("data", study)),
-        "device": f"{platform.machine()} CPU",
+        "device": device(measured),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **({"throughput": measured} if measured else {}),
         "seconds": {path.stem.removesuffix(f"-{study}"): json.loads(path.read_text())["seconds"] for path in runtimes},
     }
 
@@ -60,6 +74,62 @@ def stale(study: str) -> bool:
     """Whether a published snapshot was made with other settings than params.yaml holds now."""
     recorded = artifacts.read_item(folder(study) / "manifest.json")
     return recorded["params"] != config.load(recorded["study"]).model_dump(mode="json")
+
+
+def revision() -> str:
+    """Revision of the code, with `+changes` when it was changed since; of a packed copy, that of its origin."""
+    if REVISION.exists():
+        return REVISION.read_text(encoding="utf-8")
+    return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--", "pipeline") else "")
+
+
+def older_than(study: str) -> list[str]:
+    """What has changed since a snapshot was made; a snapshot from before code was recorded says that."""
+    recorded = artifacts.read_item(folder(study) / "manifest.json")
+    found = ["older than the settings in params.yaml"] if stale(study) else []
+    if "code_sha256" not in recorded:
+        return [*found, "code not recorded"]
+    if recorded["code_sha256"] != code(recorded["study"]):
+        found.append("older than the code it claims")
+    return found
+
+
+def code(study: str) -> str:
+    """Hash of every source file that the stages of a study depend on."""
+    digest = hashlib.sha256()
+    for file in sources(study):
+        digest.update(file.as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def sources(study: str) -> list[Path]:
+    """Source files that the stages of a study depend on, as its dvc.yaml lists them."""
+    found: set[Path] = set()
+    for stage in _stages(study):
+        for dep in map(Path, stage["deps"]):
+            if dep.parts[0] == "pipeline":
+                found.update(dep.rglob("*.py") if dep.is_dir() else [dep])
+    return sorted(found)
+
+
+def throughput(study: str) -> dict[str, Any]:
+    """Records of the trainings of a study, by name; empty where none was measured."""
+    paths = sorted((artifacts.RUNTIME / "throughput" / study).glob("*.json"))
+    return {path.stem: artifacts.read_item(path) for path in paths}
+
+
+def device(measured: dict[str, Any]) -> str:
+    """The GPUs that trainings ran on; the processor where none did."""
+    gpus = sorted({record["device"] for record in measured.values()} - {"CPU"})
+    return ", ".join([*gpus, f"{platform.machine()} CPU"])
+
+
+def _stages(study: str) -> list[dict[str, Any]]:
+    for path in sorted(STUDIES.glob("*/dvc.yaml")):
+        stages = list(YAML(typ="safe").load(path)["stages"].values())
+        if any(stage["cmd"].split()[-1] == study for stage in stages):
+            return stages
+    raise InputError(f"no {STUDIES}/*/dvc.yaml has stages of '{study}'; name a study of params.yaml")
 
 
 def _git(*arguments: str) -> str:

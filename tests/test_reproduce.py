@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from pipeline import publish, readme, reproduce
 from pipeline.cells import COLUMNS
@@ -56,7 +57,14 @@ def test_a_clone_compares_with_its_last_commit(write_params: Callable[..., None]
     assert reproduce._committed(Path("results/new/cells.csv")) is None
 
 
-def test_a_study_is_published_with_its_manifest(write_params: Callable[..., None]) -> None:
+@pytest.fixture
+def code() -> None:
+    """The code and the stages that a manifest is made from, in the test's folder."""
+    for name in ("pipeline", "studies"):
+        Path(name).symlink_to(ROOT / name)
+
+
+def test_a_study_is_published_with_its_manifest(write_params: Callable[..., None], code: None) -> None:
     artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells())
     artifacts.write_json(Path("results/realizability/metrics.json"), {})
     artifacts.write("data", "realizability", {"plain": [1]})

@@ -33,7 +33,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     main = cells[(cells["panel"] == "main") & (cells["labels"] == "soft")]
     groups = ("dataset", "weak", "strong", "loss")
     metrics = by_unit(main, "seed", groups, settings.evaluate.confidence)
-    return {"cells": cells, "metrics": {"precision": precision(settings, upstream), **metrics}}
+    own = {"pretrained": pretrained(upstream), "precision": precision(settings, upstream)}
+    return {"cells": cells, "metrics": {**own, **metrics}}
 
 
 def measure(
@@ -57,6 +58,12 @@ def measure(
         for snapshot in fitted["curves"]
     ]
     return found | {f"curves/{column}": np.concatenate([part[column] for part in parts]) for column in parts[0]}
+
+
+def pretrained(upstream: Mapping[str, Any]) -> dict[str, Any]:
+    """Size of the study's own language models, and their loss on documents held out of their pretraining."""
+    told = ("read_parameters", "tokens", "held_out")
+    return {name: {key: record[key] for key in told} for name, record in upstream["represent"]["pretrained"].items()}
 
 
 def precision(settings: Settings, upstream: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 Items: `<dataset>.<rung>` -> truth, weak, test (rows, hidden) float32: of a pair the features of slot A minus those of
 slot B (the reward is linear, so their difference is all it needs), of a text its features; `<dataset>.<rung>.float32`
-the same for the first rows, read without bfloat16; `report` with tokens and truncated texts.
+the same for the first rows, read without bfloat16; `report` with tokens and truncated texts; `pretrained` with the
+training records of the study's own models.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
-from pipeline.experiments.preferences.common.settings import Represent, Settings
+from pipeline.experiments.preferences.common.settings import Pretrained, Represent, Settings
 from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.language import cache, loading
 
@@ -35,15 +37,9 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
                 for name, precision, some in _readings(dataset, rows, represent):
                     views = models.read_outs(model, represent.ladder)
                     order = cache.Order(place.identity, precision, views, represent.max_tokens, texts_of(some))
-                    units[f"{name}/{part}/{model}".replace("/", "--")] = (
-                        model,
-                        place,
-                        order,
-                        _signs(some),
-                        HOME.resolve(),
-                    )
+                    units[_unit(name, part, model, place)] = (model, place, order, _signs(some), HOME.resolve())
     found = pool.map(read, units)
-    return _bundle(found, represent)
+    return {**_bundle(found, represent), "pretrained": _records(represent)}
 
 
 def read(model: str, place: models.Place, order: cache.Order, signs: np.ndarray | None, home: Path) -> Arrays:
@@ -73,6 +69,20 @@ def _used(model: str, represent: Represent) -> bool:
     return any(view.model == model for view in represent.ladder.values())
 
 
+def _unit(name: str, part: str, model: str, place: models.Place) -> str:
+    # Finished units outlive a kill, and neither settings nor code say when a pretrained model was made anew.
+    return "--".join([name, part, model, hashlib.sha256(place.identity.encode()).hexdigest()[:16]])
+
+
+def _records(represent: Represent) -> dict[str, Any]:
+    own = {name: model for name, model in represent.models.items() if _used(name, represent)}
+    return {
+        name: artifacts.read_item(models.pretrained(model) / models.RECORD)
+        for name, model in own.items()
+        if isinstance(model, Pretrained)
+    }
+
+
 def _readings(dataset: str, rows: pd.DataFrame, represent: Represent) -> list[tuple[str, str, pd.DataFrame]]:
     readings = [(dataset, represent.precision, rows)]
     if dataset in represent.float32_rows:
@@ -89,7 +99,7 @@ def _signs(rows: pd.DataFrame) -> np.ndarray | None:
 def _bundle(found: Mapping[str, Arrays], represent: Represent) -> dict[str, Any]:
     items: dict[str, Any] = {"report": {}}
     for unit, arrays in found.items():
-        name, part, model = unit.split("--")
+        name, part, model, _ = unit.split("--")
         dataset, _, precision = name.partition(".")
         for rung, view in represent.ladder.items():
             if view.model == model:

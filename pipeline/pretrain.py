@@ -1,0 +1,39 @@
+"""Pretrain the language models of a study.  text corpora -> artifacts/pretrain/<study>/<model>, in the hub's format
+
+python -m pipeline.pretrain preferences
+"""
+
+import importlib
+import importlib.util
+import sys
+import time
+
+from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core.errors import InputError, command_line
+
+VERB = "pretrain"
+
+
+def main() -> None:
+    """Pretrain the models of the study named on the command line."""
+    if len(sys.argv) != 2:
+        raise InputError("usage: python -m pipeline.pretrain <study>, for example preferences")
+    run(sys.argv[1])
+
+
+def run(study: str) -> None:
+    """Pretrain what is not there yet; a killed run goes on where it was."""
+    # Not a verb of core/stage.py: what it writes is no bundle but folders that any loader of the hub can read.
+    started = time.perf_counter()
+    settings = config.load(study)
+    name = f"pipeline.experiments.{study}.{VERB}"
+    if importlib.util.find_spec(name) is None:
+        raise InputError(f"{study} pretrains no language model; preferences does")
+    parallel.single_thread()
+    partial = artifacts.ARTIFACTS / "partial" / f"{VERB}-{study}"
+    importlib.import_module(name).run(settings, artifacts.folder(VERB, study), partial)
+    stage.record_runtime(f"{VERB}-{study}", time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    command_line(main)
