@@ -4,6 +4,7 @@
 # make figures     redraw figures, claims and report from the committed results
 # make studies     the long experiments behind published/
 # make gpu         the studies at the papers' size, on a GPU (docs/GPU.md)
+# make archive     a release archive that reproduces outside git; make anonymous: one for review
 # make bench       speed ratios against the plain algorithms
 # make gpu-bench   our loop beside the plain Hugging Face Trainer, up to 10,000 tasks; on the device in W2S_DEVICE
 
@@ -15,7 +16,7 @@ INSTALLED := .venv/.installed
 STUDIES := $(filter-out studies/%_gpu/dvc.yaml,$(wildcard studies/*/dvc.yaml))
 GPU_STUDIES := $(wildcard studies/*_gpu/dvc.yaml)
 
-.PHONY: reproduce test smoke figures studies gpu bench gpu-bench lint clean
+.PHONY: reproduce test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce
@@ -47,6 +48,12 @@ bench: $(INSTALLED)
 gpu-bench: $(INSTALLED)
 	python benchmarks/gpu.py
 	python benchmarks/gpu_tasks.py
+
+archive: $(INSTALLED)
+	python -m pipeline.archive
+
+anonymous: $(INSTALLED)
+	python -m pipeline.archive --anonymous
 
 lint: $(INSTALLED)
 	ruff check .

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ruamel.yaml import YAML
 
@@ -45,11 +45,15 @@ def gpu_studies() -> list[str]:
 
 def sources() -> dict[Path, Path]:
     """Files under version control that a study may need: place in the archive -> file."""
+    return {name: name for name in tracked() if name.parts[0] not in LEFT_OUT}
+
+
+def tracked() -> list[Path]:
+    """Files under version control."""
     listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=False)
     if listed.returncode:
         raise InputError("packing needs git's list of files, but this is no clone; clone the repository first")
-    names = (Path(name) for name in listed.stdout.split("\0") if name)
-    return {name: name for name in names if name.parts[0] not in LEFT_OUT and name.is_file()}
+    return [path for name in listed.stdout.split("\0") if name and (path := Path(name)).is_file()]
 
 
 def mirrored(studies: list[str]) -> dict[Path, Path]:
@@ -85,14 +89,21 @@ def pack(target: Path, contents: Mapping[Path, Path]) -> None:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}")
-    with tarfile.open(scratch, "w") as archive:
-        for place, path in sorted(contents.items()):
-            _add(archive, place, path.read_bytes(), executable=bool(path.stat().st_mode & 0o100))
-        _add(archive, publish.REVISION, publish.revision().encode())
+    with scratch.open("wb") as stream:
+        write(stream, contents, {publish.REVISION: publish.revision().encode()})
     if scratch.stat().st_size > LIMIT:
         scratch.unlink()
         raise InputError(f"{target} would be over the limit of {megabytes(LIMIT)}; take files out of the repository")
     scratch.replace(target)
+
+
+def write(stream: IO[bytes], contents: Mapping[Path, Path], texts: Mapping[Path, bytes] | None = None) -> None:
+    """A tar archive of files and texts by their places in it, sorted, without owners or times."""
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for place, path in sorted(contents.items()):
+            _add(archive, place, path.read_bytes(), executable=bool(path.stat().st_mode & 0o100))
+        for place, content in (texts or {}).items():
+            _add(archive, place, content)
 
 
 def listing(target: Path, contents: Mapping[Path, Path]) -> str:
