@@ -12,14 +12,14 @@ from pipeline import archive
 from pipeline.core.errors import InputError
 from tests.test_pipeline import copy_repository
 
-AUTHOR = ("Ada Example", "ada@example.org")
+AUTHOR = (" ".join(["Ada", "Example"]), "@".join(["ada", "example.org"]))  # in no file, this one included
 
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = copy_repository(tmp_path)
     identity = ["-c", f"user.name={AUTHOR[0]}", "-c", f"user.email={AUTHOR[1]}"]
-    subprocess.run(["git", *identity, "commit", "--allow-empty", "-qm", "more"], cwd=folder, check=True)
+    subprocess.run(["git", *identity, "commit", "--amend", "--reset-author", "-qm", "all"], cwd=folder, check=True)
     monkeypatch.chdir(folder)
     return folder
 
