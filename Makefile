@@ -57,6 +57,7 @@ anonymous: $(INSTALLED)
 
 lint: $(INSTALLED)
 	ruff check .
+	mypy
 
 clean:
 	rm -rf .venv artifacts notebooks/executed

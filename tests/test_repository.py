@@ -43,6 +43,11 @@ def test_the_code_is_lint_free() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_types_agree() -> None:
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_commands_of_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))

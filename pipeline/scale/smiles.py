@@ -132,7 +132,7 @@ def batches(
         masked = pretraining.masked(tokens, share, words, streams.generator(seed, f"scale/smiles-masks-{step}"))
         asked = max(1, int((masked[1] != pretraining.NOT_ASKED).sum()))
         if device.type == "cuda":  # memory from which a copy need not be waited for
-            masked = tuple(part.pin_memory() for part in masked)
+            masked = (masked[0].pin_memory(), masked[1].pin_memory())
         return Batch(
             (*masked, targets[torch.from_numpy(rows).to(device)]),
             (float(asked), float(len(rows) * descriptors.shape[1])),

@@ -15,6 +15,7 @@ from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
 from pipeline.summary.yao_calibration import calibrations, reliability
 from pipeline.summary.yao_students import PANELS, STUDENTS, last, of, solved, widest
+from pipeline.theory.intervals import Estimate
 
 LOSSES = ("cross_entropy", "reverse_kl")
 DRAWN_TASKS = 20  # of each seed, where every task would blacken the figure
@@ -95,7 +96,8 @@ def overoptimisation(tables: Tables, settings: Intervals) -> dict[str, Any]:
 
 def noise(tables: Tables, settings: Intervals) -> dict[str, Any]:
     """Accuracy by label noise for forward cross-entropy and reverse KL, and their paired difference, at two epochs."""
-    groups = []
+    groups: list[dict[str, Any]] = []
+    with_noise: list[Estimate] = []
     for experiment, unit, weak, cells in _curves(tables):
         noisy = cells[(cells["sharpening"] == 1) & (cells["lr"] == cells["lr"].max())]
         rates = sorted(noisy["noise"].unique())
@@ -113,9 +115,9 @@ def noise(tables: Tables, settings: Intervals) -> dict[str, Any]:
             difference = [over_units("difference", values, settings.confidence) for values in paired]
             kind = {"experiment": experiment, "weak": weak, "stop": stop, "noise": rates}
             groups.append({**kind, "accuracy": accuracy, "reverse_minus_forward": difference})
-    better = sum(value.low > 0 for group in groups for value in group["reverse_minus_forward"][1:])
-    worse = sum(value.high < 0 for group in groups for value in group["reverse_minus_forward"][1:])
-    total = sum(len(group["noise"]) - 1 for group in groups)
+            with_noise += difference[1:]
+    better, worse = sum(value.low > 0 for value in with_noise), sum(value.high < 0 for value in with_noise)
+    total = len(with_noise)
     reading = f"Of {total} noisy settings reverse KL is more accurate in {better}, less accurate in {worse}."
     return plain({"reading": reading, "confidence": settings.confidence, "groups": groups})
 

@@ -19,7 +19,7 @@ BINNINGS = ("width", "mass")
 class Reliability(NamedTuple):
     """Reliability diagram, one entry a bin, shape (..., bins); NaN means in an empty bin."""
 
-    count: Array
+    count: Array  # type: ignore[assignment]  # a tuple has a method of that name, not needed here
     confidence: Array  # mean predicted probability
     frequency: Array  # mean outcome
 

@@ -84,7 +84,7 @@ def _records(represent: Represent) -> dict[str, Any]:
 
 
 def _readings(dataset: str, rows: pd.DataFrame, represent: Represent) -> list[tuple[str, str, pd.DataFrame]]:
-    readings = [(dataset, represent.precision, rows)]
+    readings: list[tuple[str, str, pd.DataFrame]] = [(dataset, represent.precision, rows)]
     if dataset in represent.float32_rows:
         readings.append((f"{dataset}.float32", "float32", rows.head(represent.float32_rows[dataset])))
     return readings

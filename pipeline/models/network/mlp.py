@@ -40,7 +40,7 @@ def initialise_heads(generator: np.random.Generator, tasks: int, width: int) -> 
 
 def initial_moments(network: Representation) -> Moments:
     """AdamW's first and second moments before the first step."""
-    return tuple(Representation(*map(np.zeros_like, network)) for _ in range(2))
+    return Representation(*map(np.zeros_like, network)), Representation(*map(np.zeros_like, network))
 
 
 def represent(network: Representation, inputs: Array) -> Array:
@@ -88,8 +88,8 @@ def pretrain(
     step = train(state, step, AdamW(learning_rate, weight_decay, *betas, eps), tasks, orders, batch_size, room, losses)
     if not np.isfinite(losses).all() or not all(np.isfinite(packed).all() for packed in state):
         raise FloatingPointError(f"{schedule} pretraining diverged in epoch {_first_bad(losses)} of this call")
-    trained, *new_moments = (_unpack(packed, network) for packed in state)
-    return trained, tuple(new_moments), step, losses
+    trained, first, second = (_unpack(packed, network) for packed in state)
+    return trained, (first, second), step, losses
 
 
 class Schedule(NamedTuple):

@@ -49,8 +49,8 @@ def pretrain(
     step = kernels.pretrain(state, step, optimiser, tasks, orders, batch_size, room, losses)
     if not np.isfinite(losses).all() or not all(np.isfinite(packed).all() for packed in state):
         raise FloatingPointError("classification pretraining diverged")
-    trained, *new_moments = (mlp._unpack(packed, network) for packed in state)
-    return trained, tuple(new_moments), step, losses
+    trained, first, second = (mlp._unpack(packed, network) for packed in state)
+    return trained, (first, second), step, losses
 
 
 def _tasks(network: Representation, heads: Array, inputs: Array, labels: Array) -> kernels.Tasks:

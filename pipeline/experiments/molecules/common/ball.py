@@ -52,7 +52,7 @@ def penalty(values: Array, moments: Array, radius: float) -> float:
     """The ridge penalty whose solution moments / (values + penalty) has the norm radius; 0 when it needs none."""
 
     def excess(candidate: float) -> float:
-        return 1 / radius - 1 / np.linalg.norm(moments / (values + candidate))
+        return 1 / radius - 1 / float(np.linalg.norm(moments / (values + candidate)))
 
     if np.linalg.norm(moments / values) <= radius:
         return 0.0
