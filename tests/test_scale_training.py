@@ -1,21 +1,18 @@
 """The loop of pipeline.scale: killed and resumed, divided, against torch's plain loop; and what it measures."""
 
+import contextlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.core.errors import InputError
-from pipeline.scale import checkpoints, machine, throughput, training
+from pipeline.scale import checkpoints, devices, machine, throughput, training
 from pipeline.scale.machine import Machine
 from pipeline.scale.training import Batch, OutOfTime, Recipe, train
 
@@ -156,44 +153,47 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == [checkpoints.NAME]
 
 
-TWO_PROCESSES = """
-import sys, numpy as np, torch
-sys.path[:0] = sys.argv[2:4]
-from test_scale_training import CPU, RECIPE, batch_of, loss, network
-from pipeline.scale.training import train
-torch.set_num_threads(1)
-model = network()
-model[2].p = 0.0
-from pathlib import Path
-curve = train(model, batch_of, loss, RECIPE, Path(sys.argv[1]) / "state", CPU._replace(micro_batch=3))
-import torch.distributed as group
-np.save(Path(sys.argv[1]) / f"curve-{group.get_rank()}.npy", curve)
-group.destroy_process_group()
-"""
-
-
-def test_two_processes_follow_one(tmp_path: Path) -> None:
-    """The effective batch is fixed, so the curve does not depend on the number of devices."""
-    common = {
-        **os.environ,
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(29500 + os.getpid() % 2000),
-        "ACCELERATE_USE_CPU": "true",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-c", TWO_PROCESSES, str(tmp_path), str(ROOT), str(ROOT / "tests")]
-    started = [
-        subprocess.Popen(command, env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE)
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], errors
+def undisturbed() -> nn.Module:
     model = network()
     model[2].p = 0.0
-    alone = train(model, batch_of, loss, RECIPE, tmp_path / "alone", CPU)
-    for rank in range(2):
-        np.testing.assert_allclose(np.load(tmp_path / f"curve-{rank}.npy"), alone, rtol=1e-5)
+    return model
+
+
+def train_in_parts(folder: Path) -> np.ndarray:
+    """Out of time once, then to the end: all processes must stop at the same step."""
+    training.AGREED_STEPS = 5
+    place = CPU._replace(micro_batch=3)
+    with contextlib.suppress(OutOfTime):
+        train(undisturbed(), batch_of, loss, RECIPE, folder, place._replace(deadline=0.0))
+    return train(undisturbed(), batch_of, loss, RECIPE, folder, place)
+
+
+def test_two_devices_follow_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The effective batch is fixed, so the curve does not depend on the number of devices."""
+    monkeypatch.setenv("W2S_DEVICES", "2")
+    monkeypatch.setenv("W2S_DEVICE", "cpu")
+    alone = train(undisturbed(), batch_of, loss, RECIPE, tmp_path / "alone", CPU)
+    together = devices.spread(train_in_parts, tmp_path / "together")
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    assert not np.array_equal(together, alone)  # sums in another order: two devices did take part
+
+
+def test_a_training_that_stopped_on_several_devices_is_an_error_of_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*arguments: object, **options: object) -> None:
+        raise devices.ProcessExitedException("", 0, 1, exit_code=devices.STOPPED)
+
+    monkeypatch.setenv("W2S_DEVICES", "2")
+    monkeypatch.setenv("W2S_DEVICE", "cpu")
+    monkeypatch.setattr(devices.multiprocessing, "spawn", stopped)
+    with pytest.raises(InputError, match="training on 2 devices stopped, see above"):
+        devices.spread(len, "never called")
+
+
+@pytest.mark.parametrize("text", ["0", "two"])
+def test_a_wrong_number_of_devices_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("W2S_DEVICES", text)
+    with pytest.raises(InputError, match=f"W2S_DEVICES is '{text}'"):
+        devices.count()
 
 
 @pytest.mark.parametrize(
@@ -259,3 +259,11 @@ def test_compiled_blocks_give_the_same_curve(tmp_path: Path) -> None:
     plain = train(stack(), batch_of, loss, RECIPE, tmp_path / "plain", CPU)
     compiled = train(stack(), batch_of, loss, RECIPE, tmp_path / "compiled", CPU._replace(compile=True))
     np.testing.assert_allclose(compiled, plain, rtol=1e-4)
+
+
+def test_too_little_memory_names_the_remedy(tmp_path: Path) -> None:
+    def full(model: nn.Module, *tensors: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(InputError, match="too little memory for 8 examples at once; set W2S_MICRO_BATCH to half"):
+        train(network(), batch_of, full, RECIPE, tmp_path, CPU)

@@ -1,6 +1,7 @@
 """Where and how a training runs.  All of it comes from the environment, because none of it is part of a result.
 
 W2S_DEVICE              cpu (default), cuda, cuda:1
+W2S_DEVICES             GPUs that train one model together (devices.py), by default 1
 W2S_MICRO_BATCH         examples the device takes at once; by default the whole batch of a step
 W2S_COMPILE             1 or 0: torch.compile of the repeated blocks; by default 1 on a GPU and 0 elsewhere
 W2S_CHECKPOINT_SECONDS  time between two checkpoints, by default 300

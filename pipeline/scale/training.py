@@ -107,7 +107,13 @@ def train(
             torch.manual_seed(step)  # of dropout: no draw depends on what ran before, so none has to be kept
             for group in optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * rate(step, recipe)
-            curve[step] = gradients(objective, batch, recipe.precision, machine.micro_batch, device, accelerator)
+            try:
+                curve[step] = gradients(objective, batch, recipe.precision, machine.micro_batch, device, accelerator)
+            except torch.OutOfMemoryError:
+                raise InputError(
+                    f"{device} has too little memory for {machine.micro_batch or len(batch.tensors[0])} examples at "
+                    "once; set W2S_MICRO_BATCH to half of that and run again, the result stays the same"
+                ) from None
             if recipe.clip:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
             optimiser.step()

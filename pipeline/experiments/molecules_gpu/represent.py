@@ -18,7 +18,7 @@ from pipeline.experiments.molecules.common.pretrained import shape as size_of
 from pipeline.experiments.molecules.common.rungs import STRONG, Rung, table, weak_rungs
 from pipeline.experiments.molecules_gpu.common.settings import Pretraining, Settings, StrongModel
 from pipeline.models.molecules import transformer
-from pipeline.scale import machine, smiles, throughput
+from pipeline.scale import devices, machine, smiles, throughput
 
 STUDY = "molecules_gpu"
 PREFIX = "weights."
@@ -30,7 +30,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     data, chosen = upstream["data"], settings.represent
     rungs = weak_rungs(settings.ladder, chosen.seeds)
     named = Rung(STRONG, 0, chosen.strong.seed, f"smilesbert-{chosen.strong.layers}x{chosen.strong.hidden}")
-    made = pool.map(pretrain_strong, {STRONG: (chosen.strong, data, places(pool, STRONG))})
+    made = pool.map(devices.spread, {STRONG: (pretrain_strong, chosen.strong, data, places(pool, STRONG))})
     depth = (settings.ladder.layers, settings.ladder.attention_heads)
     widest_first = sorted(rungs, key=lambda rung: -rung.size)
     made |= pool.map(
