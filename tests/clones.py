@@ -64,12 +64,10 @@ def dvc(clone: Path, *arguments: str) -> str:
 
 def outcomes(clone: Path) -> dict[str, str]:
     """sha256 of every file that a run must always make alike."""
-    found = {path for pattern in OUTCOMES for path in clone.glob(pattern) if path.is_file()}
-    partial = clone / "artifacts" / "partial"
+    found = {path.relative_to(clone) for pattern in OUTCOMES for path in clone.glob(pattern) if path.is_file()}
+    passing = [path for path in found if "partial" in path.parts or any(part[0] == "." for part in path.parts)]
     return {
-        str(path.relative_to(clone)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(found)
-        if partial not in path.parents
+        str(path): hashlib.sha256((clone / path).read_bytes()).hexdigest() for path in sorted(found.difference(passing))
     }
 
 
