@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -111,9 +112,20 @@ def test_one_seed_settles_nothing() -> None:
     assert row["verdict"] == "inconclusive" and row["interval"] == [None, None] and "One seed" in row["why"]
 
 
+def test_one_student_is_judged_over_its_test_rows() -> None:
+    one = toy_cells.preferences().head(1).assign(weak_accuracy=0.6, student_accuracy=0.64, gain_error=0.01, n_eval=400)
+    wanted = claim(over="test_row", statistic="mean_accuracy_gain", expected={"low": 0}, cells={})
+    row = judge(wanted, {"synthetic": one}, 0.95)
+    assert row["interval"] == pytest.approx([0.0204, 0.0596], abs=1e-5)
+    assert row["n"] == 400 and row["verdict"] == "holds"
+    with pytest.raises(InputError, match="over test_row takes one cell, not 2"):
+        judge(wanted, {"synthetic": pd.concat([one, one])}, 0.95)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"over": "test_row"}, "over test_row only mean_accuracy_gain has an interval"),
         ({"statistic": "corelation"}, "statistic 'corelation' is not known; choose from "),
         ({"wording": "sure"}, "wording is 'sure'"),
         ({"expected": {}}, "give low, high or both"),

@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce_logits
 from pipeline.core import streams
 from pipeline.experiments.preferences.common import recovery
 from pipeline.language import heads
-from pipeline.language.losses import FLOOR, LOSSES, by_name
+from pipeline.language.losses import FLOOR, LOSSES, OF_THE_BATCH, by_name
 
 Tensor = torch.Tensor
 
@@ -150,3 +150,12 @@ def test_pgr_by_hand_and_its_rule(generator: np.random.Generator) -> None:
     assert np.isnan(nothing.pgr[0]) and not nothing.defined[0] and np.isfinite(nothing.gain_error[0])
     below = recovery.recovered(weak[None], student[None], (truth < 500)[None], drawn, 0.95)
     assert np.isnan(below.pgr[0])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_only_losses_of_the_batch_look_at_other_rows(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(8, 3, generator=generator), torch.rand(8, 3, generator=generator)
+    whole = by_name(name)(logits, labels, 0.5)
+    halves = torch.cat([by_name(name)(logits[rows], labels[rows], 0.5) for rows in (slice(0, 4), slice(4, 8))])
+    assert torch.allclose(whole, halves) == (name not in OF_THE_BATCH)

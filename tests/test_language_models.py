@@ -152,7 +152,7 @@ def trained(folder: Path, home: Path, recipe: finetuning.Recipe = RECIPE) -> np.
     return finetuning.predict(model, PAIRS)
 
 
-@pytest.mark.parametrize("loss", ["confidence", "confidence_adaptive_median"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "confidence", "confidence_adaptive_median"])
 def test_the_micro_batch_leaves_no_trace(loss: str, folder: Path, tmp_path: Path) -> None:
     found = [trained(folder, tmp_path / f"{size}", RECIPE._replace(loss=loss, micro_batch=size)) for size in (1, 3, 4)]
     for other in found[:2]:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline import cells
 from pipeline.core import artifacts, config, stage
@@ -16,28 +14,17 @@ from pipeline.core.errors import InputError
 from pipeline.experiments.preferences import data
 from pipeline.experiments.preferences import labels as labelling
 from pipeline.experiments.preferences.common import designs, students
-from tests.conftest import ROOT
-from tests.tiny_language import save_model, tiny_preferences
+from pipeline.language import finetuning
+from tests.tiny_language import tiny_study
 
 VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 Block = dict[str, Any]
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Block], None]], None]:
-    """Work in an empty folder with a tiny network, tiny sets and params.yaml, the study's block changed at will."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("W2S_WORKERS", "1")
-    monkeypatch.setenv("W2S_MIRROR", str(tmp_path / "mirror"))
-    params = YAML().load(ROOT / "params.yaml")
-    tiny_preferences(params["preferences"], save_model(tmp_path / "model"), tmp_path / "data")
-
-    def write(change: Callable[[Block], None] = lambda block: None) -> None:
-        change(params["preferences"])
-        YAML().dump(params, tmp_path / "params.yaml")
-
-    write()
-    return write
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes params.yaml of a tiny study in an empty folder, changed at will."""
+    return tiny_study(tmp_path, monkeypatch)
 
 
 def run(*verbs: str) -> None:
@@ -64,6 +51,22 @@ def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., Non
     assert set(precision) == {"questions"} and set(precision["questions"]) == {"middle", "high"}
     report = artifacts.Bundle(artifacts.folder("represent", "preferences"))["report"]
     assert report["pairs/test/tiny"]["texts"] == 64 and report["pairs/test/tiny"]["truncated"] >= 0
+
+
+def test_what_was_finetuned_once_is_not_finetuned_again(
+    study: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    once = Path("results/preferences/cells.csv").read_bytes()
+    study(lambda block: block["evaluate"].update(bins=5))
+    monkeypatch.setattr(finetuning, "finetune", lambda *_: pytest.fail("finetuned again"))
+    run("strong")
+    study(lambda block: block["evaluate"].update(bins=4))
+    run("evaluate")
+    assert Path("results/preferences/cells.csv").read_bytes() == once
+    study(lambda block: block["strong"]["full"].update(learning_rate=0.002))
+    with pytest.raises(pytest.fail.Exception, match="finetuned again"):
+        run("strong")
 
 
 def test_same_bytes_twice(study: Callable[..., None]) -> None:
@@ -187,33 +190,3 @@ def test_bad_input_is_one_line_that_names_it(name: str, study: Callable[..., Non
     with np.errstate(all="ignore"), pytest.raises(InputError, match=expected) as caught:
         run("data", "represent", "weak")
     assert "\n" not in str(caught.value)
-
-
-def test_a_set_from_the_hub_needs_its_columns_only(study: Callable[..., None], tmp_path: Path) -> None:
-    """docs/ADDING.md, tried on a set that the code never saw: a hub folder in parquet with columns of its own."""
-    folder = tmp_path / "hub" / "jokes"
-    folder.mkdir(parents=True)
-    rows = [
-        {"question": f"Q: {i} how A: {'sure' if i % 2 else 'no'}", "funny": bool(i % 2), "more": i} for i in range(130)
-    ]
-    pd.DataFrame(rows).to_parquet(folder / "train.parquet")
-    (folder / "README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: train.parquet\n---\n")
-    entry = YAML(typ="safe").load(_example("jokes:"))["jokes"]
-    entry["source"]["name"] = str(folder)
-    entry["sizes"] = {"truth": 40, "weak": 40, "test": 40}
-
-    def change(block: Block) -> None:
-        block["data"]["datasets"] = {"jokes": entry}
-        block["represent"]["float32_rows"] = {}
-        block["strong"]["full"]["datasets"] = []
-
-    study(change)
-    run()
-    assert set(cells.read(Path("results/preferences/cells.csv"))["dataset"]) == {"jokes"}
-
-
-def _example(key: str) -> str:
-    """The YAML block of docs/ADDING.md that begins with this key."""
-    text = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
-    block = next(part for part in text.split("```yaml\n")[1:] if part.startswith(key))
-    return block.split("```")[0]

@@ -3,13 +3,18 @@
 import hashlib
 import json
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from ruamel.yaml import YAML
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPTNeoXConfig, GPTNeoXModel, PreTrainedTokenizerFast
+
+from tests.conftest import ROOT
 
 WORDS = ("how", "do", "i", "bake", "steal", "fix", "bread", "cars", "bikes", "sure", "sorry", "no", "gladly", "!", "?")
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -112,3 +117,20 @@ def tiny_preferences(block: dict[str, Any], model: Path, data: Path) -> None:
         learning_rate=0.001,
     )
     block["evaluate"].update(bins=4, resamples=100)
+
+
+def tiny_study(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Work in an empty folder with a tiny network and tiny sets; the function returned writes params.yaml, the study's
+    block changed at will."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    monkeypatch.setenv("W2S_MIRROR", str(home / "mirror"))
+    params = YAML().load(ROOT / "params.yaml")
+    tiny_preferences(params["preferences"], save_model(home / "model"), home / "data")
+
+    def write(change: Callable[[dict[str, Any]], None] = lambda block: None) -> None:
+        change(params["preferences"])
+        YAML().dump(params, home / "params.yaml")
+
+    write()
+    return write

@@ -15,7 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.language.loading import Loaded
-from pipeline.language.losses import by_name
+from pipeline.language.losses import OF_THE_BATCH, by_name
 from pipeline.language.reading import ReadOut, batches, is_memory, pool
 
 Texts = Sequence[tuple[str, ...]]  # pairs (A, B), or single texts
@@ -66,14 +66,14 @@ class RewardModel(torch.nn.Module):
 class WholeBatchTrainer(Trainer):
     """Trainer whose loss is that of the whole batch, however small the micro-batches are.
 
-    First the logits of the batch without gradients, then the slope of the loss by each logit, then one micro-batch
-    after the other is run again and fed with its slopes.  A loss with a threshold over the batch needs this, and the
-    memory is that of one micro-batch; one that does not fit is halved.
+    A loss with a threshold over the batch first takes the logits of all rows without gradients, so that its slope by
+    each logit is known; then one micro-batch after the other is run again and fed with its slopes.  Any other loss is a
+    mean over rows and needs one run.  The memory is that of one micro-batch; one that does not fit is halved.
     """
 
     def __init__(self, *arguments: Any, loss: str, micro_batch: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.loss, self.micro_batch = by_name(loss), micro_batch
+        self.loss, self.micro_batch, self.of_the_batch = by_name(loss), micro_batch, loss in OF_THE_BATCH
 
     def training_step(self, model: RewardModel, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """One optimiser step's gradients; returns the loss."""
@@ -90,18 +90,30 @@ class WholeBatchTrainer(Trainer):
                 self.micro_batch = -(-self.micro_batch // 2)
 
     def _gradients(self, model: RewardModel, texts: Texts, labels: torch.Tensor, done: float) -> torch.Tensor:
-        starts = range(0, len(texts), self.micro_batch)
+        parts = [slice(start, start + self.micro_batch) for start in range(0, len(texts), self.micro_batch)]
+        slopes, total = None, torch.zeros((), device=labels.device)
+        if self.of_the_batch:
+            slopes, total = self._slopes(model, texts, labels, done, parts)
+        for rows in parts:
+            with self.compute_loss_context_manager():
+                logits = model(texts[rows])
+                if slopes is None:
+                    part = self.loss(logits[:, None], labels[rows, None], done).sum() / len(texts)
+                    total += part.detach()
+                else:
+                    part = (logits * slopes[rows]).sum()
+            self.accelerator.backward(part)
+        return total
+
+    def _slopes(
+        self, model: RewardModel, texts: Texts, labels: torch.Tensor, done: float, parts: Sequence[slice]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Slope of the batch's loss by each of its logits, and the loss."""
         with torch.no_grad(), self.compute_loss_context_manager():
-            logits = torch.cat([model(texts[start : start + self.micro_batch]) for start in starts])
+            logits = torch.cat([model(texts[rows]) for rows in parts])
         logits.requires_grad_()
         loss = self.loss(logits[:, None], labels[:, None], done).mean()
-        (slopes,) = torch.autograd.grad(loss, logits)
-        for start in starts:
-            rows = slice(start, start + self.micro_batch)
-            with self.compute_loss_context_manager():
-                part = (model(texts[rows]) * slopes[rows]).sum()
-            self.accelerator.backward(part)
-        return loss.detach()
+        return torch.autograd.grad(loss, logits)[0], loss.detach()
 
 
 def finetune(

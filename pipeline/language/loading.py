@@ -1,16 +1,20 @@
 """A pretrained network and its tokenizer, from a folder in the hub's format, from the hub, or from a GGUF file."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import transformers
-from transformers import AutoModel, AutoTokenizer, GgufConfig
+from tqdm import tqdm
+from transformers import AutoModel, AutoTokenizer, GgufConfig, modeling_gguf_pytorch_utils
 
 from pipeline.core.errors import InputError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Its bar knows no terminal; ours is silent without one.
+modeling_gguf_pytorch_utils.tqdm = partial(tqdm, disable=None, leave=False)
 PROBE = "What is a word?"
 
 

@@ -158,3 +158,5 @@ LOSSES: dict[str, Loss] = {
         product,
     )
 }
+# Those whose threshold is a quantile of the batch, so that they need the logits of all its rows at once.
+OF_THE_BATCH = ("confidence_adaptive_median", "confidence", "confidence_jump")

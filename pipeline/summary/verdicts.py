@@ -1,5 +1,6 @@
 """Does a claim hold?  Rule: the interval over seeds or splits wholly inside the expected band -> holds; wholly outside
--> fails; otherwise inconclusive; without cells -> not run.  One unit has no interval, so it can settle nothing.
+-> fails; otherwise inconclusive; without cells -> not run.  One unit has no interval, so it can settle nothing; but
+one student may be judged over its test rows, by the standard error of its paired gain in accuracy.
 """
 
 import math
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field, model_validator
+from scipy.stats import norm
 
 from pipeline.core.config import Block, Count, NonNegative, Positive
 from pipeline.core.errors import InputError
@@ -73,7 +75,7 @@ class Claim(Block):
     cells: Filter
     against: Filter | None = None
     statistic: Word
-    over: Literal["seed", "split", "example"]
+    over: Literal["seed", "split", "example", "test_row"]
     expected: Band
     beside: Word | None = None
     figure: Word
@@ -84,6 +86,8 @@ class Claim(Block):
         for name in filter(None, (self.statistic, self.beside)):
             if name not in JUDGED:
                 raise ValueError(f"statistic '{name}' is not known; choose from {', '.join(sorted(JUDGED))}")
+        if self.over == "test_row" and self.statistic != "mean_accuracy_gain":
+            raise ValueError("over test_row only mean_accuracy_gain has an interval; choose it, or another unit")
         return self
 
 
@@ -92,6 +96,9 @@ def judge(claim: Claim, tables: Tables, confidence: float) -> dict[str, Any]:
     chosen = select(claim, claim.cells, tables)
     if isinstance(chosen, str):
         return _row(claim, None, "not run", f"{chosen}. {claim.why}" if claim.why else chosen)
+    if claim.over == "test_row":
+        estimate = over_test_rows(claim, chosen, confidence)
+        return _row(claim, estimate, verdict(estimate, claim.expected), claim.why)
     measured = by_unit(claim, claim.statistic, chosen)
     if claim.against is not None:
         other = select(claim, claim.against, tables)
@@ -141,6 +148,15 @@ def by_unit(claim: Claim, statistic: str, cells: pd.DataFrame) -> dict[str, floa
                 "choose cells for which it has a meaning"
             )
     return values
+
+
+def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Estimate:
+    """Gain in accuracy of one student over its test rows.  Raises InputError where there are several students."""
+    if len(cells) != 1:
+        raise InputError(f"claims.yaml: claim '{claim.id}': over test_row takes one cell, not {len(cells)}; add keys")
+    one = cells.iloc[0]
+    value, half = one["student_accuracy"] - one["weak_accuracy"], one["gain_error"] * norm.ppf((1 + confidence) / 2)
+    return Estimate(value, value - half, value + half, int(one["n_eval"]))
 
 
 def _row(claim: Claim, estimate: Estimate | None, word: Verdict, why: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         for dataset in settings.data.datasets
         for seed in settings.weak.seeds
     }
-    return pool.map(train, units) | pool.map(finetuned.train, finetuned.units(settings, *bundles, pool))
+    return pool.map(train, units) | pool.map(finetuned.train, finetuned.units(settings, *bundles))
 
 
 def train(

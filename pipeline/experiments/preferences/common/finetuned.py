@@ -1,5 +1,12 @@
-"""Finetuned students and ceilings: which there are, how each is trained, and their cells."""
+"""Finetuned students and ceilings: which there are, how each is trained, and their cells.
 
+An hour of finetuning is kept by a hash of all that can change it (`artifacts/finetuned`), so that neither another pair
+nor a change elsewhere in the study repeats it.
+"""
+
+import hashlib
+import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,18 +14,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
-from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, measured, models
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.experiments.preferences.common.students import Student
+from pipeline.language import reading
 from pipeline.language.reading import ReadOut
 
 TRUTH = "truth"  # the teacher of a ceiling
+HOME = artifacts.ARTIFACTS / "finetuned"
+RECIPE = {"method", "loss", "epochs", "batch_size", "micro_batch", "learning_rate", "lora_rank"}
+CODE = ("finetuning", "losses", "reading")  # modules of pipeline/language that make the result
 
 
 def units(
-    settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Any], labels: Mapping[str, Arrays], pool: Pool
+    settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Any], labels: Mapping[str, Arrays]
 ) -> dict[str, tuple[Any, ...]]:
     """Arguments of `train` by name of the unit; a ceiling is shared by all teachers of its rung."""
     found = {}
@@ -29,32 +40,48 @@ def units(
         if teacher != TRUTH:
             target = labels[designs.unit(dataset, seed)][f"{teacher}/soft/0"][: len(parts.weak)]
         rows, test = texts(table, parts.weak), texts(table, parts.test)
-        found[name] = (settings, rung, rows, test, target, seed, pool.checkpoint(name).with_suffix(""))
+        found[name] = (settings, rung, rows, test, target, seed, HOME.resolve())
     return found
 
 
-def train(settings: Settings, rung: str, rows: list, test: list, labels: np.ndarray, seed: int, folder: Path) -> Arrays:
-    """`test`: probabilities of one finetuned network, (n',)."""
-    from pipeline.language import finetuning, loading  # slow to import, and only needed here
-
+def train(settings: Settings, rung: str, rows: list, test: list, labels: np.ndarray, seed: int, home: Path) -> Arrays:
+    """`test`: probabilities of one finetuned network, (n',); read from ``home`` where it lies there."""
     full, view = settings.strong.full, settings.represent.ladder[rung]
     where = models.place(settings.represent.models[view.model])
-    recipe = finetuning.Recipe(
-        full.method,
-        full.loss,
-        full.epochs,
-        full.batch_size,
-        full.micro_batch,
-        full.learning_rate,
-        full.lora_rank,
-        settings.represent.max_tokens,
-        seed,
-    )
+    order = {
+        "model": where.identity,
+        "view": [view.layer, view.pooling],
+        "precision": settings.represent.precision,
+        "max_tokens": settings.represent.max_tokens,
+        "seed": seed,
+        **full.model_dump(include=RECIPE),
+    }
+    kept = home / f"{_digest(order, rows, test, labels)}.safetensors"
+    if not kept.exists():
+        artifacts.write_arrays(kept, {"test": _finetuned(order, where, rows, test, labels, kept.with_suffix(""))})
+        shutil.rmtree(kept.with_suffix(""), ignore_errors=True)  # checkpoints
+    return artifacts.read_item(kept)
+
+
+def _finetuned(
+    order: Mapping[str, Any], where: models.Place, rows: list, test: list, labels: np.ndarray, folder: Path
+) -> np.ndarray:
+    from pipeline.language import finetuning, loading  # slow to import, and only needed here
+
+    recipe = finetuning.Recipe(**{name: order[name] for name in finetuning.Recipe._fields})
     # Master weights stay in float32: a step of 1e-5 would be lost in bfloat16.
-    loaded = loading.load(where.files, "float32", where.revision)
-    bfloat16 = settings.represent.precision == "bfloat16"
-    model = finetuning.finetune(loaded, ReadOut(view.layer, view.pooling), rows, labels, recipe, folder, bfloat16)
-    return {"test": finetuning.predict(model, test)}
+    loaded, bfloat16 = loading.load(where.files, "float32", where.revision), order["precision"] == "bfloat16"
+    model = finetuning.finetune(loaded, ReadOut(*order["view"]), rows, labels, recipe, folder, bfloat16)
+    return finetuning.predict(model, test)
+
+
+def _digest(order: Mapping[str, Any], rows: list, test: list, labels: np.ndarray) -> str:
+    digest = hashlib.sha256(json.dumps([order, rows, test]).encode())
+    digest.update(np.ascontiguousarray(labels).tobytes())
+    language = Path(reading.__file__).parent
+    for name in CODE:
+        digest.update((language / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:32]
 
 
 def cells(
