@@ -5,6 +5,7 @@ sha256 is checked.  A set of the hub is read at its pinned revision.
 """
 
 import hashlib
+import lzma
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
         loaded = _from_hub(name, settings.source)
     else:
         paths = {part: str(found(name, file)) for part, file in settings.source.items()}
-        loaded = datasets.load_dataset("json", data_files=paths, cache_dir=str(CACHE))
+        loaded = {part: _from_file(name, path) for part, path in paths.items()}
     return {part: _columns(name, part, rows, settings) for part, rows in loaded.items()}
 
 
@@ -44,6 +45,14 @@ def found(name: str, file: File) -> Path:
         f"{file.path} of the text set '{name}' is neither in {SHIPPED} nor in {mirror}; set W2S_MIRROR to a "
         f"folder that holds it, or take '{name}' out of preferences.data.datasets"
     )
+
+
+def _from_file(name: str, path: str) -> datasets.Dataset:
+    try:
+        return datasets.load_dataset("json", data_files=path, cache_dir=str(CACHE), split="train")
+    except (OSError, EOFError, ValueError, lzma.LZMAError, datasets.exceptions.DatasetsError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise InputError(f"text set '{name}': {path} cannot be read as lines of JSON ({reason}); restore it") from None
 
 
 def _from_hub(name: str, source: Hub) -> Mapping[str, datasets.Dataset]:
