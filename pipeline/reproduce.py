@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import readme, reference
+from pipeline import lock, readme, reference
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
@@ -28,7 +28,10 @@ def main() -> None:
     committed = {path.parent.name: _committed(path) for path in _cells()}
     # Stages call plain `python`: let that be the one that runs here.
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    if subprocess.run([sys.executable, "-m", "dvc", "repro", *sys.argv[1:]], env=environment, check=False).returncode:
+    command = [sys.executable, "-m", "dvc", "repro", *sys.argv[1:]]
+    with lock.guarded():
+        code = subprocess.run(command, env=environment, check=False).returncode
+    if code:
         raise InputError("dvc repro stopped, see above; `make reproduce` goes on from there")
     readme.main()
     print(summary(committed, time.perf_counter() - started))

@@ -12,7 +12,7 @@ import pytest
 from bad_inputs import CASES
 from ruamel.yaml import YAML
 
-from pipeline import claims, figures, publish, readme, report, reproduce, verify
+from pipeline import claims, figures, publish, readme, reference, report, reproduce, verify
 from pipeline.core import artifacts, stage
 from pipeline.core.errors import command_line
 from tests import toy_cells
@@ -62,7 +62,7 @@ def settings(folder: Path) -> None:
 
 def fill(folder: Path) -> None:
     """Stand-ins for what takes long: a finished unit of an unfinished stage, pictures, claims, metrics."""
-    unit = stage._partial("represent", "synthetic", stage.config.load("synthetic")) / "pretrained-seed-0.safetensors"
+    unit = stage._partial("represent", "synthetic", stage.config.load("synthetic")) / "seed-0-weak.safetensors"
     artifacts.write_arrays(unit, {"x": np.ones(3)})
     for name in ("synthetic", "kl"):
         artifacts.write_json(Path(f"results/{name}/metrics.json"), {})
@@ -71,6 +71,7 @@ def fill(folder: Path) -> None:
         artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
         artifacts.write_bytes(artifacts.FIGURES / f"{name}.png", PIXEL)
     claims.main()
+    reference.keep()
 
 
 @pytest.fixture
