@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import InputError
@@ -37,10 +38,10 @@ def read(path: Path) -> pd.DataFrame:
     """Cells of one experiment.  Raises InputError that names the missing column or the incomplete row."""
     cells = read_table(path, COLUMNS)
     for column in REQUIRED:
-        numbers = pd.to_numeric(cells[column], errors="coerce")
-        if numbers.isna().any():
-            row = int(numbers.isna().to_numpy().argmax())
-            raise InputError(f"{path}: line {row + 2} has no number under {column}; {_remedy(path)}")
+        numbers = np.isfinite(pd.to_numeric(cells[column], errors="coerce").to_numpy(dtype=np.float64))
+        if not numbers.all():
+            row = int(numbers.argmin())
+            raise InputError(f"{path}: line {row + 2} has no finite number under {column}; {_remedy(path)}")
     return cells
 
 

@@ -53,8 +53,9 @@ def _rows(path: Path) -> Iterator[Any]:
         rows = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is not valid YAML: {reason}; correct it or `git checkout {path}`") from None
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path} holds no list of claims; restore it with `git checkout {path}`")
     return iter(rows)

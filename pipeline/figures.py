@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from jupyter_core.utils import ensure_event_loop
 from papermill.exceptions import PapermillExecutionError
@@ -33,6 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         draw(numbers, Path(scratch))
         for path in sorted(Path(scratch).glob("*.*")):
+            artifacts.sweep(artifacts.FIGURES / path.name)
             artifacts.write_bytes(artifacts.FIGURES / path.name, path.read_bytes())
     stage.record_runtime("figures", time.perf_counter() - started)
 
@@ -80,6 +82,9 @@ def execute(notebook: str, names: list[str], folder: Path) -> None:
             )
     except PapermillExecutionError as error:
         raise InputError(f"{source}: {error.ename}: {error.evalue}; the executed copy {copy} shows where") from None
+    except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{source} is no notebook ({reason}); restore it with `git checkout {source}`") from None
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Copy a study's cells into git with a manifest of how they came about.  results/<study> -> published/<study>
 
 python -m pipeline.publish realizability
-python -m pipeline.publish --check        what each snapshot is older than: settings, code
+python -m pipeline.publish --check        what each snapshot is older than: settings (an error), code
 """
 
 import hashlib
 import importlib.metadata
-import json
 import platform
 import subprocess
 import sys
@@ -29,20 +28,33 @@ def main() -> None:
     if len(sys.argv) != 2:
         raise InputError("usage: python -m pipeline.publish <study>, or --check")
     if sys.argv[1] == "--check":
-        for path in sorted(artifacts.PUBLISHED.glob("*/manifest.json")):
-            study = artifacts.read_item(path)["study"]
-            print(f"{path.parent}: {'; '.join(older_than(study)) or 'made with the present settings and code'}")
+        check()
     else:
         publish(sys.argv[1])
 
 
+def check() -> None:
+    """Print what each snapshot is older than.  Raises InputError that names one made with other settings."""
+    old = {}
+    for snapshot in sorted(artifacts.PUBLISHED.iterdir()):
+        reasons = older_than(snapshot.name)
+        print(f"{snapshot}: {'; '.join(reasons) or 'made with the present settings and code'}")
+        if stale(snapshot.name):
+            old[snapshot] = artifacts.read_item(snapshot / "manifest.json")["study"]
+    for snapshot, study in old.items():
+        raise InputError(f"{snapshot} was made with other settings; run `python -m pipeline.publish {study}` anew")
+
+
 def publish(study: str) -> Path:
     """Copy cells and metrics, and write the manifest; returns the folder."""
+    config.load(study)
     source, target = artifacts.RESULTS / study, folder(study)
     cells.read(source / "cells.csv")
+    artifacts.read_item(source / "metrics.json")
+    written = manifest(study)
     for name in ("cells.csv", "metrics.json"):
         artifacts.write_bytes(target / name, (source / name).read_bytes())
-    artifacts.write_json(target / "manifest.json", manifest(study))
+    artifacts.write_json(target / "manifest.json", written)
     return target
 
 
@@ -56,12 +68,12 @@ def manifest(study: str) -> dict[str, Any]:
         "uncommitted_changes": revision().endswith("+changes"),
         "code_sha256": code(study),
         "params": config.load(study).model_dump(mode="json"),
-        "data_sha256": artifacts.sha256(artifacts.folder("data", study)),
+        "data_sha256": artifacts.sha256(artifacts.Bundle(artifacts.folder("data", study)).folder),
         "device": device(measured),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         **({"throughput": measured} if measured else {}),
-        "seconds": {path.stem.removesuffix(f"-{study}"): json.loads(path.read_text())["seconds"] for path in runtimes},
+        "seconds": {path.stem.removesuffix(f"-{study}"): artifacts.read_item(path)["seconds"] for path in runtimes},
     }
 
 
@@ -72,7 +84,11 @@ def folder(study: str) -> Path:
 
 def stale(study: str) -> bool:
     """Whether a published snapshot was made with other settings than params.yaml holds now."""
-    recorded = artifacts.read_item(folder(study) / "manifest.json")
+    path = folder(study) / "manifest.json"
+    recorded = artifacts.read_item(path)
+    for key in ("study", "params"):
+        if key not in recorded:
+            raise InputError(f"{path} lacks {key}; restore it with `git checkout {path}`")
     return recorded["params"] != config.load(recorded["study"]).model_dump(mode="json")
 
 

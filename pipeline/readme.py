@@ -3,7 +3,6 @@
 python -m pipeline.readme
 """
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -34,7 +33,10 @@ def main() -> None:
 
 def current(path: Path) -> str:
     """The block as it stands.  Raises InputError when a mark is missing."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise InputError(f"{path} has lost the marks of its generated block; restore it with `git checkout {path}`")
     return BEGIN + text.split(BEGIN)[1].split(END)[0] + END
@@ -42,8 +44,8 @@ def current(path: Path) -> str:
 
 def block(root: Path) -> str:
     """The block that the results call for: panels of both papers, then claims."""
-    squared, kl = (json.loads((root / f"results/{name}/metrics.json").read_text()) for name in ("synthetic", "kl"))
-    claims = json.loads((root / "results/claims.json").read_text())
+    squared, kl = (artifacts.read_item(root / f"results/{name}/metrics.json") for name in ("synthetic", "kl"))
+    claims = artifacts.read_item(root / "results/claims.json")
     return "\n".join([BEGIN, "", *_panels(squared), "", *_students(kl), "", *_claims(claims), "", END])
 
 

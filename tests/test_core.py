@@ -157,7 +157,7 @@ def test_incomplete_cells_are_named() -> None:
     with pytest.raises(InputError, match="lacks the column gain"):
         cells.read(path)
     good_cells().assign(misfit=[1, None]).to_csv(path)
-    with pytest.raises(InputError, match="line 3 has no number under misfit"):
+    with pytest.raises(InputError, match="line 3 has no finite number under misfit"):
         cells.read(path)
     good_cells().iloc[:0].to_csv(path)
     with pytest.raises(InputError, match="holds no row"):

@@ -4,6 +4,7 @@ A bundle maps names to arrays (safetensors), a table (parquet) or plain values (
 beside its final place and then renamed, so a killed stage leaves nothing half-written.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -58,6 +59,7 @@ def write(verb: str, experiment: str, bundle: Mapping[str, Any]) -> None:
     """Replace a stage's bundle.  Raises InputError when an array holds a value that is not finite."""
     target = folder(verb, experiment)
     target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target)
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{experiment}-"))
     try:
         for name, item in bundle.items():
@@ -90,11 +92,13 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a plain value as readable JSON, whole or not at all; NaN is refused."""
+    sweep(path)
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_cells(path: Path, cells: pd.DataFrame) -> None:
     """Write a table of cells as CSV with ten significant digits, whole or not at all."""
+    sweep(path)
     write_bytes(path, cells.to_csv(index=False, float_format="%.10g", lineterminator="\n").encode())
 
 
@@ -110,6 +114,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed runs left beside a file or bundle under a temporary name."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

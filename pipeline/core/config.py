@@ -87,8 +87,9 @@ def _read(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run from the root of the repository") from None
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is not valid YAML: {reason}; correct it or `git checkout {path}`") from None
     if not isinstance(document, dict):
         raise InputError(f"{path} holds no mapping of blocks; restore it with `git checkout {path}`")
     return document

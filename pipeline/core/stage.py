@@ -41,7 +41,7 @@ def run(verb: str, experiment: str) -> None:
     parallel.single_thread()
     outcome = importlib.import_module(f"pipeline.experiments.{experiment}.{verb}").run(settings, upstream, pool)
     _store(verb, experiment, outcome)
-    shutil.rmtree(pool.partial, ignore_errors=True)
+    _forget(verb, experiment)
     record_runtime(f"{verb}-{experiment}", time.perf_counter() - started)
 
 
@@ -63,6 +63,17 @@ def _store(verb: str, experiment: str, outcome: Mapping[str, Any]) -> None:
         artifacts.write(verb, experiment, outcome)
 
 
+def _forget(verb: str, experiment: str) -> None:
+    # A stage's units are kept until the next one is done: killed before DVC has recorded it, it costs nothing again.
+    last = () if any(verb in names for names in UPSTREAM.values()) else (verb,)
+    for name in (*UPSTREAM[verb], *last):
+        shutil.rmtree(_units(name, experiment), ignore_errors=True)
+
+
+def _units(verb: str, experiment: str) -> Path:
+    return artifacts.ARTIFACTS / "partial" / f"{verb}-{experiment}"
+
+
 def _partial(verb: str, experiment: str, settings: Any) -> Path:
     # The folder's name is a hash of all that can change a unit's result: settings, upstream bytes, code.
     digest = hashlib.sha256(settings.model_dump_json().encode())
@@ -70,7 +81,7 @@ def _partial(verb: str, experiment: str, settings: Any) -> Path:
         digest.update(artifacts.sha256(artifacts.folder(name, experiment)).encode())
     for module in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(module.read_bytes())
-    home = artifacts.ARTIFACTS / "partial" / f"{verb}-{experiment}"
+    home = _units(verb, experiment)
     for stale in home.glob("*"):
         if stale.name != digest.hexdigest()[:16]:
             shutil.rmtree(stale, ignore_errors=True)

@@ -51,17 +51,24 @@ def content(name: str) -> bytes:
 def checksums() -> dict[str, str]:
     """Recorded sha256 of each shipped file; `sha256sum --check` reads the same list."""
     path = DATA / SUMS
+    remedy = f"restore it with `git checkout {path.as_posix()}`"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        rows = [line.split(maxsplit=1) for line in path.read_bytes().decode(errors="replace").splitlines()]
     except FileNotFoundError:
-        raise InputError(f"{path} is missing; restore it with `git checkout {path.as_posix()}`") from None
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+        raise InputError(f"{path} is missing; {remedy}") from None
+    for number, row in enumerate(rows):
+        if len(row) != 2 or len(row[0]) != 64:
+            raise InputError(f"{path}: line {number + 1} is no hash with the name of a file; {remedy}")
+    return {name: digest for digest, name in rows}
 
 
 def dataset(name: str) -> tuple[list[str], np.ndarray]:
     """SMILES and labels (n,) of a data set, in file order.  Raises InputError that names the row of a bad label."""
     source = SOURCES[name]
     table = pd.read_csv(BytesIO(content(source.file)), dtype=str)
+    for column in ("smiles", source.label):
+        if column not in table:
+            raise InputError(f"{DATA / source.file} lacks the column {column}; correct or restore the file")
     labels = pd.to_numeric(table[source.label], errors="coerce").to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(labels))
     if len(wrong):
@@ -75,7 +82,12 @@ def dataset(name: str) -> tuple[list[str], np.ndarray]:
 
 def split(name: str, seed: str, size: int) -> dict[str, np.ndarray]:
     """Rows of the three parts of a ChemBench split of ``size`` molecules; disjoint, within range and complete."""
-    return checked(json.loads(content(SPLITS))[SOURCES[name].splits]["splits"][seed], name, seed, size)
+    try:
+        parts = json.loads(content(SPLITS))[SOURCES[name].splits]["splits"][seed]
+    except (ValueError, KeyError, TypeError) as error:
+        where = f"{DATA / SPLITS}: split {seed} of {SOURCES[name].splits} cannot be read"
+        raise InputError(f"{where} ({type(error).__name__}: {error}); restore the file") from None
+    return checked(parts, name, seed, size)
 
 
 def checked(parts: dict[str, list[int]], name: str, seed: str, size: int) -> dict[str, np.ndarray]:
@@ -97,4 +109,7 @@ def checked(parts: dict[str, list[int]], name: str, seed: str, size: int) -> dic
 
 def corpus() -> list[str]:
     """SMILES of the ChEMBL subset that the weak models are pretrained on."""
-    return lzma.decompress(content(CORPUS)).decode().splitlines()
+    try:
+        return lzma.decompress(content(CORPUS)).decode().splitlines()
+    except (lzma.LZMAError, UnicodeDecodeError) as error:
+        raise InputError(f"{DATA / CORPUS} is no xz archive of text ({error}); restore the file") from None

@@ -3,6 +3,7 @@
 A set of the hub is read at its pinned revision.
 """
 
+import lzma
 from collections.abc import Mapping
 
 import datasets
@@ -24,8 +25,16 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
     else:
         remedy = f"take '{name}' out of preferences.data.datasets"
         paths = {part: str(files.found(f"text set '{name}'", file, remedy)) for part, file in settings.source.items()}
-        loaded = datasets.load_dataset("json", data_files=paths, cache_dir=str(CACHE))
+        loaded = {part: _from_file(name, path) for part, path in paths.items()}
     return {part: _columns(name, part, rows, settings) for part, rows in loaded.items()}
+
+
+def _from_file(name: str, path: str) -> datasets.Dataset:
+    try:
+        return datasets.load_dataset("json", data_files=path, cache_dir=str(CACHE), split="train")
+    except (OSError, EOFError, ValueError, lzma.LZMAError, datasets.exceptions.DatasetsError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise InputError(f"text set '{name}': {path} cannot be read as lines of JSON ({reason}); restore it") from None
 
 
 def _from_hub(name: str, source: Hub) -> Mapping[str, datasets.Dataset]:

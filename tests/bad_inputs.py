@@ -1,0 +1,253 @@
+"""What can be wrong with the files of a repository: the command that meets it, and the words its one line must hold."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from spoiling import (
+    SUMS,
+    Spoil,
+    cell,
+    cut,
+    cut_rows,
+    document,
+    first_of,
+    judged,
+    lines,
+    params,
+    recorded,
+    remove,
+    swap,
+    texts,
+    write,
+)
+
+ESOL = "moleculenet/delaney-processed.csv"
+SPLITS = "moleculenet/chembench_random_splits.json"
+CORPUS = "smiles/chembl_subset.txt.xz"
+CELLS = "results/synthetic/cells.csv"
+NOTEBOOK = "notebooks/charikar_synthetic.ipynb"
+
+
+class Case(NamedTuple):
+    """One bad input."""
+
+    command: str
+    spoil: Spoil
+    words: tuple[str, ...]
+
+
+CLAIM = {
+    "id": "toy",
+    "paper": "charikar2024",
+    "statement": "Gain equals misfit.",
+    "wording": "derived",
+    "experiment": "synthetic",
+    "cells": {"panel": "realizable", "head": "adamw", "inputs": "reused"},
+    "statistic": "gain_over_misfit",
+    "over": "seed",
+    "expected": {"low": 0.9, "high": 1.1},
+    "figure": "charikar_fig2a",
+}
+RESTORE = "git checkout"
+AGAIN = "dvc repro"
+
+PARAMS = {
+    "params absent": Case("data synthetic", remove("params.yaml"), ("params.yaml", "root of the repository")),
+    "params no YAML": Case("data synthetic", write("params.yaml", b"a: ["), ("params.yaml", "not valid YAML")),
+    "params a list": Case("data synthetic", write("params.yaml", b"- 1"), ("params.yaml", RESTORE)),
+    "params not text": Case("data synthetic", write("params.yaml", b"\xff\xfe\x00a"), ("params.yaml", RESTORE)),
+    "params cut": Case("data synthetic", cut("params.yaml", 0.05), ("params.yaml", "missing")),
+    "key twice": Case(
+        "data synthetic", swap("params.yaml", b"  data:", b"  weak: 1\n  data:"), ("params.yaml", "weak")
+    ),
+    "negative": Case("data synthetic", params("synthetic", "data", "tasks", value=-1), ("synthetic.data.tasks is -1",)),
+    "fraction": Case(
+        "data synthetic", params("synthetic", "data", "tasks", value=2.5), ("synthetic.data.tasks is 2.5",)
+    ),
+    "text": Case("data synthetic", params("synthetic", "weak", "learning_rate", value="1e-3"), ("is '1e-3'", "number")),
+    "not a number": Case(
+        "data synthetic",
+        params("synthetic", "weak", "learning_rate", value=float("nan")),
+        ("synthetic.weak.learning_rate",),
+    ),
+    "date": Case(
+        "data synthetic", swap("params.yaml", b"tasks: 3", b"tasks: 2020-01-01"), ("synthetic", "no plain number")
+    ),
+    "unknown key": Case(
+        "data synthetic", params("synthetic", "data", "task", value=1), ("synthetic.data.task", "spelling")
+    ),
+    "block of nothing": Case("data synthetic", params("synthetic", value=None), ("synthetic is None",)),
+    "no experiment": Case("figures", params("experiments", value=[]), ("experiments is []",)),
+    "experiment without block": Case(
+        "figures", params("experiments", value=["synthetic", "own"]), ("own", "add it or drop")
+    ),
+    "confidence": Case("claims", params("intervals", "confidence", value=95), ("intervals.confidence is 95",)),
+    "unknown experiment": Case("data synthetik", lambda: None, ("synthetik", "known: synthetic")),
+    "no argument": Case("weak", lambda: None, ("usage: python -m pipeline.weak", "synthetic")),
+    "descriptor": Case(
+        "data molecules",
+        params("molecules", "data", "corpus", "descriptors", 0, value="weight"),
+        ("'weight'", "unknown"),
+    ),
+    "branch for a revision": Case(
+        "represent preferences",
+        params("preferences", "represent", "models", "tiny", "revision", value="main"),
+        ("full revision",),
+    ),
+}
+DATA = {
+    "molecules absent": Case("data molecules", remove(f"data/{ESOL}"), (ESOL, "is missing", RESTORE)),
+    "molecules cut": Case("data molecules", cut(f"data/{ESOL}"), (ESOL, "truncated or altered", RESTORE)),
+    "corpus cut": Case("data molecules", cut(f"data/{CORPUS}"), (CORPUS, "truncated or altered", RESTORE)),
+    "hashes absent": Case("data molecules", remove(str(SUMS)), (str(SUMS), "is missing", RESTORE)),
+    "hashes spoilt": Case("data molecules", write(str(SUMS), b"abc\n"), (str(SUMS), "line 1", RESTORE)),
+    "no label": Case(
+        "data molecules", recorded(ESOL, lambda raw: raw.replace(b",-0.77,", b",none,", 1)), (ESOL, "row 0", "restore")
+    ),
+    "no SMILES": Case(
+        "data molecules",
+        recorded(ESOL, lambda raw: raw.replace(b"Cc1occc1C(=O)Nc2ccccc2", b"Cc1occc1C(=O)Nc2cccc", 1)),
+        (ESOL, "row 1", "not a SMILES"),
+    ),
+    "no column": Case(
+        "data molecules", recorded(ESOL, lambda raw: raw.replace(b"smiles", b"SMILES", 1)), (ESOL, "smiles")
+    ),
+    "split of another set": Case(
+        "data molecules", recorded(SPLITS, document(lambda splits: splits.pop("ESOL"))), (SPLITS, "ESOL", "restore")
+    ),
+    "split no JSON": Case("data molecules", recorded(SPLITS, lambda raw: raw[:-9]), (SPLITS, "restore")),
+    "corpus no archive": Case("data molecules", recorded(CORPUS, lambda raw: raw[:-9]), (CORPUS, "restore")),
+    "texts absent": Case("data preferences", remove("data/pairs_test.jsonl.xz"), ("pairs_test", "W2S_MIRROR")),
+    "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "restore the file")),
+    "texts no archive": Case("data preferences", texts(lambda raw: raw[:-9]), ("pairs", "cannot be read")),
+    "texts no JSON": Case("data preferences", texts(lines(lambda raw: raw + b"{")), ("pairs", "cannot be read")),
+    "texts without column": Case(
+        "data preferences",
+        texts(lines(lambda raw: raw.replace(b"rejected", b"other"))),
+        ("no column 'rejected'", "correct"),
+    ),
+    "text for no one": Case(
+        "data preferences",
+        texts(lines(lambda raw: json.dumps({"chosen": "a", "rejected": " "}).encode() + b"\n" + raw)),
+        ("row 0 has an empty rejected", "drop"),
+    ),
+}
+ARTEFACTS = {
+    "bundle absent": Case("weak digits", lambda: None, ("artifacts/data/digits is missing", AGAIN)),
+    "bundle a file": Case("weak digits", write("artifacts/data/digits", b""), ("artifacts/data/digits", AGAIN)),
+    "item absent": Case("weak synthetic", remove("artifacts/data/synthetic/seed-0.safetensors"), ("seed-0", AGAIN)),
+    "arrays cut": Case(
+        "weak synthetic", cut("artifacts/data/synthetic/seed-0.safetensors"), ("seed-0.safetensors is damaged", AGAIN)
+    ),
+    "arrays empty": Case(
+        "weak synthetic", write("artifacts/represent/synthetic/seed-0.safetensors", b""), ("is damaged", AGAIN)
+    ),
+    "table cut": Case(
+        "represent preferences", cut("artifacts/data/preferences/pairs.parquet"), ("pairs.parquet is damaged", AGAIN)
+    ),
+    "unit cut": Case(
+        "represent synthetic",
+        first_of("artifacts/partial/represent-synthetic/*/*.safetensors", cut),
+        ("artifacts/partial", "is damaged", "delete it"),
+    ),
+    "shard changed": Case(
+        "represent preferences",
+        first_of("artifacts/features/*.safetensors", lambda name: cut(name, 0.9)),
+        ("artifacts/features", "corrupted", "delete it"),
+    ),
+    "shard without hash": Case(
+        "represent preferences",
+        first_of("artifacts/features/*.sha256", remove),
+        ("artifacts/features", "corrupted", "delete it"),
+    ),
+    "model without tokenizer": Case(
+        "represent preferences",
+        lambda: (
+            [path.unlink() for pattern in ("model/tok*", "artifacts/features/*") for path in Path().glob(pattern)]
+            and None
+        ),
+        ("tokenizer cannot be loaded", "save"),
+    ),
+    "model cut": Case(
+        "represent preferences",
+        lambda: (cut("model/model.safetensors")(), [path.unlink() for path in Path("artifacts/features").glob("*")])[0],
+        ("network cannot be loaded", "save"),
+    ),
+    "workers": Case("data synthetic", lambda: None, ("W2S_WORKERS is 'many'", "at least 1")),
+}
+RESULTS = {
+    "cells absent": Case("claims", remove(CELLS), (CELLS, "is missing", AGAIN)),
+    "cells empty": Case("figures", write(CELLS, b""), (CELLS, "not a readable CSV", RESTORE)),
+    "cells no text": Case("claims", write(CELLS, b"\xff\xfe\x00"), (CELLS, "not a readable CSV", RESTORE)),
+    "cells cut": Case("claims", cut(CELLS, 0.5001), (CELLS, "line", "no finite number", RESTORE)),
+    "cells without column": Case(
+        "figures", swap(CELLS, b"misfit", b"missfit"), (CELLS, "lacks the column misfit", RESTORE)
+    ),
+    "cells without rows": Case("claims", lambda: cut_rows(CELLS), (CELLS, "holds no row", AGAIN)),
+    "infinite cell": Case("claims", lambda: cell(CELLS, "gain", "inf"), (CELLS, "line 2", "gain", AGAIN)),
+    "word in a cell": Case("claims", lambda: cell(CELLS, "misfit", "high"), (CELLS, "line 2", "misfit", AGAIN)),
+    "published cells cut": Case(
+        "claims",
+        write("published/realizability/cells.csv", b"gain\n1\n"),
+        ("published/realizability/cells.csv", "lacks", RESTORE),
+    ),
+    "diagram absent": Case("figures", remove("results/kl/reliability.csv"), ("kl/reliability.csv is missing", AGAIN)),
+    "claims not judged": Case("report", remove("results/claims.json"), ("results/claims.json is missing", AGAIN)),
+    "claims cut": Case("report", cut("results/claims.json"), ("results/claims.json is damaged", AGAIN)),
+    "picture absent": Case(
+        "report", remove("paper_figures/charikar_fig2b.png"), ("charikar_fig2b.png is missing", "pipeline.figures")
+    ),
+    "drawn numbers cut": Case(
+        "report", cut("paper_figures/charikar_fig2b.json"), ("charikar_fig2b.json is damaged", AGAIN)
+    ),
+    "metrics cut": Case("readme", write("results/kl/metrics.json", b"{"), ("kl/metrics.json is damaged", AGAIN)),
+    "README absent": Case("readme", remove("README.md"), ("README.md", RESTORE)),
+    "README without marks": Case("readme", write("README.md", b"none"), ("README.md has lost the marks", RESTORE)),
+    "fresh cells cut": Case("verify", write(CELLS, b""), (CELLS, "cannot be read", RESTORE)),
+}
+WORDS = {
+    "claims absent": Case("claims", remove("claims.yaml"), ("claims.yaml is missing", RESTORE)),
+    "claims no YAML": Case("claims", write("claims.yaml", b"- id: ["), ("claims.yaml", "not valid YAML")),
+    "claims not text": Case("claims", write("claims.yaml", b"\xff\xfe"), ("claims.yaml", RESTORE)),
+    "claims empty": Case("claims", judged(), ("claims.yaml holds no list", RESTORE)),
+    "claim without band": Case("claims", judged(CLAIM | {"expected": {}}), ("claim 'toy'", "expected")),
+    "claim of no figure": Case("claims", judged(CLAIM | {"figure": "fig9"}), ("claim 'toy'", "'fig9'", "choose from")),
+    "claim twice": Case("claims", judged(CLAIM, CLAIM), ("claim 'toy'", "twice")),
+    "claim on no column": Case(
+        "claims", judged(CLAIM | {"cells": {"schedule": "joint"}}), ("claim 'toy'", "no column schedule")
+    ),
+    "notebook absent": Case("figures", remove(NOTEBOOK), (NOTEBOOK, "is missing", RESTORE)),
+    "notebook cut": Case("figures", cut(NOTEBOOK), (NOTEBOOK, RESTORE)),
+    "notebook of no notebook": Case("figures", write(NOTEBOOK, b'{"cells": 3}'), (NOTEBOOK, RESTORE)),
+    "notebook with error": Case(
+        "figures", swap(NOTEBOOK, b"import", b"import nothing_of_this_name\\nimport"), (NOTEBOOK, "nothing_of")
+    ),
+    "study not run": Case("publish realizability", lambda: None, ("results/realizability/cells.csv is missing", AGAIN)),
+    "study unknown": Case("publish nothing", lambda: None, ("nothing", "known: ")),
+    "study without metrics": Case(
+        "publish kl", remove("results/kl/metrics.json"), ("results/kl/metrics.json is missing", AGAIN)
+    ),
+    "study without data": Case("publish kl", lambda: None, ("artifacts/data/kl is missing", AGAIN)),
+    "times cut": Case(
+        "publish synthetic", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
+    ),
+    "manifest cut": Case(
+        "publish --check",
+        write("published/realizability/manifest.json", b"{"),
+        ("realizability/manifest.json is damaged",),
+    ),
+    "manifest without settings": Case(
+        "publish --check",
+        write("published/realizability/manifest.json", b"{}"),
+        ("realizability/manifest.json", "params", RESTORE),
+    ),
+    "manifest of other settings": Case(
+        "publish --check",
+        write("published/realizability/manifest.json", b'{"study": "realizability", "params": {}}'),
+        ("published/realizability", "other settings", "pipeline.publish realizability"),
+    ),
+    "lock cut": Case("reproduce --dry", write("dvc.lock", b"schema: '2.0'\nstages:\n  a: ["), ("dvc.lock", RESTORE)),
+    "lock of conflict": Case("reproduce --dry", write("dvc.lock", b"<<<<<<< HEAD\n"), ("dvc.lock", RESTORE)),
+}
+CASES = {**PARAMS, **DATA, **ARTEFACTS, **RESULTS, **WORDS}
