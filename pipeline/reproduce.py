@@ -15,17 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import publish, readme
+from pipeline import readme, reference
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
-
-COMMITTED = Path(".committed")
 
 
 def main() -> None:
     """dvc repro, then the summary a newcomer needs."""
     started = time.perf_counter()
     _without_git()
+    reference.keep()
     committed = {path.parent.name: _committed(path) for path in _cells()}
     # Stages call plain `python`: let that be the one that runs here.
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -73,20 +72,8 @@ def _named_cells() -> list[tuple[str, Path]]:
 
 
 def _committed(path: Path) -> pd.DataFrame | None:
-    if Path(".git").exists():
-        shown = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], capture_output=True, check=False)
-        return pd.read_csv(BytesIO(shown.stdout)) if shown.returncode == 0 else _published(path)
-    # An unpacked archive has no history: the first run keeps what came with it.
-    kept = COMMITTED / path
-    if not kept.exists():
-        artifacts.write_bytes(kept, path.read_bytes())
-    return pd.read_csv(kept)
-
-
-def _published(path: Path) -> pd.DataFrame | None:
-    # git ignores a study's own results: what it has of them is the snapshot.
-    snapshot = publish.folder(path.parent.name) / "cells.csv"
-    return pd.read_csv(snapshot) if snapshot.exists() else None
+    came = reference.content(path)
+    return None if came is None else pd.read_csv(BytesIO(came))
 
 
 def _without_git() -> None:

@@ -2,10 +2,6 @@
 
 import ast
 import json
-import os
-import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +10,8 @@ from conftest import ROOT, tiny_params
 from ruamel.yaml import YAML
 
 from pipeline.core.stage import UPSTREAM
+from tests.clones import copy_repository, dvc
 
-DVC = [sys.executable, "-m", "dvc"]
 FINAL = ("figures", "claims", "report")
 
 
@@ -134,38 +130,6 @@ def test_the_committed_lock_is_in_step(tmp_path: Path) -> None:
     clone = copy_repository(tmp_path)
     shown = dvc(clone, "repro", "--allow-missing", "--dry")
     assert "Running stage" not in shown, shown
-
-
-def copy_repository(folder: Path) -> Path:
-    """Working tree without what git ignores, as a repository of its own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )
-    files = listed.stdout.split() if listed.returncode == 0 else _files_of_an_archive()
-    clone = folder / "clone"
-    for name in files:
-        if (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, clone / name)
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *identity, *arguments], cwd=clone, check=True)
-    return clone
-
-
-def _files_of_an_archive() -> list[str]:
-    hidden = {".venv", "artifacts", "executed", "__pycache__", ".pytest_cache", "tmp", "cache"}
-    paths = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
-    return [str(path) for path in paths if not hidden & set(path.parts)]
-
-
-def dvc(clone: Path, *arguments: str) -> str:
-    # The clone's own package must be found, not this one's.
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run([*DVC, *arguments], cwd=clone, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import publish, readme, reproduce
+from pipeline import publish, readme, reference, reproduce
 from pipeline.cells import COLUMNS
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
@@ -40,8 +40,11 @@ def test_summary_says_what_came_out(write_params: Callable[..., None]) -> None:
 def test_an_archive_keeps_what_came_with_it(write_params: Callable[..., None]) -> None:
     path = Path("results/toy/cells.csv")
     artifacts.write_cells(path, some_cells())
+    assert reproduce._committed(path) is None
+    reference.keep()
     first = reproduce._committed(path)
     artifacts.write_cells(path, some_cells(2.0))
+    reference.keep()
     pd.testing.assert_frame_equal(reproduce._committed(path), first)
 
 

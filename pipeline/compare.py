@@ -1,0 +1,87 @@
+"""Two tables or two JSON documents, number by number.
+
+Both become columns: in a table as they stand; in a document all values under one path, list positions left out
+(`protocols[].seeds[].gain[]`).  A difference is measured against the root mean square of its column in the reference.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.cells import NAMES
+
+KEYS = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "loss", "direction", "epoch", "seed", "task")
+POSITION = re.compile(r"\[\d+\]")
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+class Column(NamedTuple):
+    """Values that belong together, fresh and in the reference, and how far apart they are."""
+
+    name: str
+    fresh: pd.Series
+    reference: pd.Series
+    apart: np.ndarray  # infinite for different text, and where one of both is missing
+    scale: float  # root mean square of the column in the reference
+    place: Callable[[int], str]  # where the value of a row stands
+
+
+def tables(fresh: bytes, reference: bytes) -> list[Column]:
+    """Columns of two CSV tables, row by row."""
+    new, old = (pd.read_csv(BytesIO(content), dtype=dict.fromkeys(NAMES, str)) for content in (fresh, reference))
+    if list(new.columns) != list(old.columns) or len(new) != len(old):
+        shapes = [pd.Series([f"{len(table)} rows, {len(table.columns)} columns"]) for table in (new, old)]
+        return [_column("the whole table", *shapes, lambda row: "its shape")]
+    return [_column(column, new[column], old[column], lambda row: _named(old, row)) for column in old]
+
+
+def documents(fresh: bytes, reference: bytes) -> list[Column]:
+    """Columns of two JSON documents; numbers inside a sentence are drawn from others, so they are left out."""
+    new, old = (dict(_leaves(json.loads(content), "")) for content in (fresh, reference))
+    columns: dict[str, list[str]] = {}
+    for place in dict.fromkeys([*old, *new]):
+        columns.setdefault(POSITION.sub("[]", place), []).append(place)
+    return [
+        _column(name, *(_values(side, places) for side in (new, old)), places.__getitem__)
+        for name, places in columns.items()
+    ]
+
+
+def _values(leaves: Mapping[str, Any], places: list[str]) -> pd.Series:
+    return pd.Series([_masked(leaves.get(place, "(absent)")) for place in places], dtype=object)
+
+
+def _column(name: str, new: pd.Series, old: pd.Series, place: Callable[[int], str]) -> Column:
+    numbers = [pd.to_numeric(side, errors="coerce").to_numpy(dtype=np.float64) for side in (new, old)]
+    known = numbers[1][np.isfinite(numbers[1])]
+    scale = float(np.sqrt(np.mean(known**2))) if len(known) else 0.0
+    apart = np.abs(numbers[0] - numbers[1])
+    apart[((new == old) | (new.isna() & old.isna())).to_numpy(dtype=bool)] = 0
+    apart[np.isnan(apart)] = np.inf
+    return Column(name, new, old, apart, scale, place)
+
+
+def _named(table: pd.DataFrame, row: int) -> str:
+    known = [(key, table[key].iloc[row]) for key in KEYS if key in table and pd.notna(table[key].iloc[row])]
+    return f"line {row + 2} ({', '.join(f'{key} {value}' for key, value in known)})"
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        rows = [(item["id"] if isinstance(item, Mapping) and "id" in item else i, item) for i, item in enumerate(value)]
+        for key, item in rows:
+            yield from _leaves(item, f"{place}[{key}]")
+    else:
+        yield place, value
+
+
+def _masked(value: Any) -> Any:
+    return NUMBER.sub("#", value) if isinstance(value, str) else value

@@ -1,0 +1,86 @@
+"""Scratch repositories in which the pipeline runs as a user would run it, and what they hold afterwards."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT, tiny_params
+
+DVC = (sys.executable, "-m", "dvc")
+# What two runs must agree on; times and versions (results/runtime, report) are for the reader.
+OUTCOMES = (
+    "results/*/*.csv",
+    "results/*/metrics.json",
+    "results/claims.json",
+    "paper_figures/*",
+    "artifacts/*/*/*",
+)
+
+
+def copy_repository(folder: Path) -> Path:
+    """Working tree without what git ignores, as a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    files = listed.stdout.split() if listed.returncode == 0 else _files_of_an_archive()
+    clone = folder / "clone"
+    for name in files:
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone / name)
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=clone, check=True)
+    return clone
+
+
+def tiny_repository(folder: Path) -> Path:
+    """The same with sizes that run in seconds, and without any result."""
+    clone = copy_repository(folder)
+    YAML().dump(tiny_params(), clone / "params.yaml")
+    for name in ("results", "paper_figures"):
+        shutil.rmtree(clone / name, ignore_errors=True)
+    return clone
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Of a command inside a clone: this interpreter first, and the clone's own package, not this one's."""
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", **extra}
+
+
+def dvc(clone: Path, *arguments: str) -> str:
+    """What a DVC command prints; it must succeed."""
+    done = subprocess.run([*DVC, *arguments], cwd=clone, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def outcomes(clone: Path) -> dict[str, str]:
+    """sha256 of every file that a run must always make alike."""
+    found = {path for pattern in OUTCOMES for path in clone.glob(pattern) if path.is_file()}
+    partial = clone / "artifacts" / "partial"
+    return {
+        str(path.relative_to(clone)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(found)
+        if partial not in path.parents
+    }
+
+
+def unlike(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[str]:
+    """Files that only one run made, or both made differently."""
+    for name in sorted(first.keys() | second.keys()):
+        if first.get(name) != second.get(name):
+            yield name + ("" if name in first and name in second else " (only in one)")
+
+
+def _files_of_an_archive() -> list[str]:
+    hidden = {".venv", "artifacts", "executed", "__pycache__", ".pytest_cache", "tmp", "cache"}
+    paths = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+    return [str(path) for path in paths if not hidden & set(path.parts)]
