@@ -11,15 +11,15 @@ import pytest
 from tests.conftest import ROOT
 
 pytest.importorskip("pipeline.scale", reason="the loop for several devices is not here")
-from tests.distributed import STEPS, finetuned
-from tests.tiny_language import save_model
+from tests.distributed import STEPS, finetuned  # noqa: E402
+from tests.tiny_language import save_model  # noqa: E402
 
 
 def test_two_processes_finetune_as_one(tmp_path: Path) -> None:
     """The batch of a step is fixed, so that the number of devices leaves only the rounding of sums."""
     folder = save_model(tmp_path / "model")
     out = tmp_path / "two.npy"
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--main_process_port=0"]
     done = subprocess.run(
         [*launch, "-m", "tests.distributed", str(folder), str(out)],
         cwd=ROOT,
