@@ -53,23 +53,23 @@ class Root(Block):
 
 def load(experiment: str, path: Path = PARAMS) -> Any:
     """Settings of one experiment, as the frozen model its package defines."""
-    document = _read(path)
+    document = read(path)
     root = _root(document, path)
     known = root.experiments + root.studies
     if experiment not in known:
         raise InputError(f"{path}: there is no experiment '{experiment}'; known: {', '.join(known)}")
     settings = importlib.import_module(f"pipeline.experiments.{experiment}.common.settings").Settings
-    return _validate(settings, document[experiment], experiment, path)
+    return validate(settings, document[experiment], experiment, path)
 
 
 def experiments(path: Path = PARAMS) -> tuple[str, ...]:
     """Names of the experiments, in the order of params.yaml."""
-    return _root(_read(path), path).experiments
+    return _root(read(path), path).experiments
 
 
 def intervals(path: Path = PARAMS) -> Intervals:
     """Confidence level, resamples and seed of every stated interval."""
-    return _root(_read(path), path).intervals
+    return _root(read(path), path).intervals
 
 
 def _root(document: dict[str, Any], path: Path) -> Root:
@@ -79,10 +79,11 @@ def _root(document: dict[str, Any], path: Path) -> Root:
         raise InputError(
             f"{path}: experiment '{name}' is named but there is no block '{name}:'; add it or drop the name"
         )
-    return _validate(Root, {key: value for key, value in document.items() if key not in blocks}, "", path)
+    return validate(Root, {key: value for key, value in document.items() if key not in blocks}, "", path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A YAML file of blocks."""
     try:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -95,7 +96,8 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> Any:
+def validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> Any:
+    """A block of a file as its model; ``prefix`` is the block's key, for the message."""
     # JSON mode keeps strict types and still lets a YAML list become an immutable tuple.
     try:
         return model.model_validate_json(json.dumps(block))

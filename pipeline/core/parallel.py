@@ -1,11 +1,13 @@
 """Cores are used here and nowhere else: units of work spread over processes, one thread each, finished units kept.
 
-The number of workers comes from the environment (W2S_WORKERS, by default all cores) because it never changes a result.
+The number of workers comes from the environment (W2S_WORKERS, by default all cores) because it never changes a result,
+and so does the scheduler of a dask cluster to use instead (W2S_SCHEDULER).
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,13 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from pipeline.core import artifacts
+from pipeline.core import artifacts, cluster
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 
 
 def workers() -> int:
-    """Worker processes to use."""
+    """Worker processes to use on this machine."""
     text = os.environ.get("W2S_WORKERS", "")
     if not text:
         return os.cpu_count() or 1
@@ -38,8 +40,9 @@ class Pool:
     def map(self, function: Callable[..., Arrays], units: Mapping[str, tuple[Any, ...]]) -> dict[str, Arrays]:
         """Results of ``function(*arguments)`` by unit name, in the order of ``units``, whatever the workers."""
         todo = {name: arguments for name, arguments in units.items() if not self._path(name).exists()}
-        jobs = (delayed(_one)(function, arguments, self._path(name)) for name, arguments in todo.items())
-        for _ in self._progress(jobs, done=len(units) - len(todo), total=len(units)):
+        finished = self._from_cluster(function, todo) if cluster.address() else self._here(function, todo)
+        done, total = len(units) - len(todo), len(units)
+        for _ in tqdm(finished, desc=self.label, initial=done, total=total, disable=None, leave=False):
             pass
         return {name: artifacts.read_item(self._path(name)) for name in units}
 
@@ -50,11 +53,20 @@ class Pool:
     def _path(self, name: str) -> Path:
         return self.partial.resolve() / f"{name}.safetensors"
 
-    def _progress(self, jobs: Iterable[Any], done: int, total: int) -> Iterable[Any]:
+    def _here(self, function: Callable[..., Arrays], todo: Mapping[str, tuple[Any, ...]]) -> Iterator[Any]:
         # Results are written by the workers, so only the fact that one finished travels back.
-        with parallel_config(backend="loky", n_jobs=workers(), inner_max_num_threads=1):
-            finished = Parallel(return_as="generator_unordered")(jobs)
-            yield from tqdm(finished, desc=self.label, initial=done, total=total, disable=None, leave=False)
+        return unordered(_write, {name: (self._path(name), function, todo[name]) for name in todo})
+
+    def _from_cluster(self, function: Callable[..., Arrays], todo: Mapping[str, tuple[Any, ...]]) -> Iterator[Any]:
+        return (artifacts.write_arrays(self._path(name), arrays) for name, arrays in unordered(function, todo))
+
+
+def unordered(function: Callable[..., Any], units: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+    """Name and result of each unit as it finishes, on this machine's cores or on those of the cluster."""
+    single = partial(_on_one_thread, function)
+    if scheduler := cluster.address():
+        return cluster.results(scheduler, single, units)
+    return _on_cores(single, units)
 
 
 def single_thread() -> None:
@@ -65,6 +77,20 @@ def single_thread() -> None:
         torch.set_num_threads(1)
 
 
-def _one(function: Callable[..., Arrays], arguments: tuple[Any, ...], path: Path) -> None:
+def _on_cores(function: Callable[..., Any], units: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+    jobs = (delayed(_named)(name, function, arguments) for name, arguments in units.items())
+    with parallel_config(backend="loky", n_jobs=workers(), inner_max_num_threads=1):
+        yield from Parallel(return_as="generator_unordered")(jobs)
+
+
+def _named(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:
+    return name, function(*arguments)
+
+
+def _on_one_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     single_thread()
+    return function(*arguments)
+
+
+def _write(path: Path, function: Callable[..., Arrays], arguments: tuple[Any, ...]) -> None:
     artifacts.write_arrays(path, function(*arguments))
