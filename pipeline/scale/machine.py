@@ -67,6 +67,11 @@ def device() -> torch.device:
     return chosen
 
 
+def moved(tensor: torch.Tensor, target: torch.device) -> torch.Tensor:
+    """A tensor of the host on a device, without waiting until the device has done what it was given before."""
+    return tensor.pin_memory().to(target, non_blocking=True) if target.type == "cuda" else tensor
+
+
 def _number(name: str, default: float) -> float:
     text = os.environ.get(name, "")
     try:

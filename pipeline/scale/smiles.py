@@ -131,10 +131,9 @@ def batches(
         tokens = clipped(sequences, rows)
         masked = pretraining.masked(tokens, share, words, streams.generator(seed, f"scale/smiles-masks-{step}"))
         asked = max(1, int((masked[1] != pretraining.NOT_ASKED).sum()))
-        if device.type == "cuda":  # memory from which a copy need not be waited for
-            masked = (masked[0].pin_memory(), masked[1].pin_memory())
+        inputs, originals, places = (machine.moved(part, device) for part in (*masked, torch.from_numpy(rows)))
         return Batch(
-            (*masked, targets[torch.from_numpy(rows).to(device)]),
+            (inputs, originals, targets[places]),
             (float(asked), float(len(rows) * descriptors.shape[1])),
             tokens.numel(),
         )

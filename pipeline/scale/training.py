@@ -147,16 +147,19 @@ def rate(step: int, recipe: Recipe) -> float:
 def gradients(
     objective: nn.Module, batch: Batch, precision: str, micro_batch: int, device: torch.device, accelerator: Accelerator
 ) -> Tensor:
-    """Leave the gradient of a whole batch on the parameters; returns its losses, shape (losses,), on the device."""
-    divisors = torch.tensor(batch.divisors, device=device)
-    losses = torch.zeros_like(divisors)
+    """Leave the gradient of a whole batch on the parameters; returns its losses, shape (losses,), on the device.
+
+    Nothing here makes the host wait for the device; a tensor made from numbers on the host would.
+    """
+    losses = torch.zeros(len(batch.divisors), device=device)
     parts = list(divided(batch.tensors, micro_batch, accelerator.process_index, accelerator.num_processes))
     cast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
         with nullcontext() if last else accelerator.no_sync(objective):
             with cast:
-                shares = objective(*(tensor.to(device, non_blocking=True) for tensor in part)) / divisors
+                sums = objective(*(tensor.to(device, non_blocking=True) for tensor in part)).unbind()
+                shares = torch.stack([one / divisor for one, divisor in zip(sums, batch.divisors, strict=True)])
             # Devices exchange the mean of their gradients; the sum is wanted.
             (shares.sum() * accelerator.num_processes).backward()
         losses += shares.detach()

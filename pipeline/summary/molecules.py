@@ -14,6 +14,7 @@ from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
 
 STUDY = "published/molecules"
+GPU_STUDY = "published/molecules_gpu"  # at the papers' size
 # The paper's protocol first, as far as it is known: it is the figure; the others stand beside it.
 PROTOCOLS = (("adamw", "same"), ("adamw", "half"), ("ball", "same"), ("ball", "half"))
 LADDERS = {"smiles": "SMILES transformers", "morgan": "Morgan counts"}
@@ -31,15 +32,17 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
         )
     study = tables.get(STUDY)
     published = [] if study is None else _published(study, dataset, settings)
+    large = [] if GPU_STUDY not in tables else _published(_finetuned(tables[GPU_STUDY]), dataset, settings)
     return plain(
         {
             "dataset": dataset,
             "reading": _reading(groups[0]),
             "confidence": settings.confidence,
-            "limits": _limits([*groups, *published]),
+            "limits": _limits([*groups, *published, *large]),
             "protocols": groups,
             "study_published": study is not None,
             "study": published,
+            **({"gpu_study": large} if large else {}),
         }
     )
 
@@ -47,6 +50,11 @@ def molecules(tables: Tables, dataset: str, settings: Intervals) -> dict[str, An
 def _published(study: pd.DataFrame, dataset: str, settings: Intervals) -> list[dict[str, Any]]:
     cells = full_labels(study).query("dataset == @dataset")
     return [_protocol(member, head, inputs, settings) for head, inputs, member in _protocols(cells)]
+
+
+def _finetuned(cells: pd.DataFrame) -> pd.DataFrame:
+    """The teachers that the laptop's study has too; that on a GPU also has frozen ones."""
+    return cells[cells["training"] == "finetuned"]
 
 
 def full_labels(cells: pd.DataFrame) -> pd.DataFrame:
