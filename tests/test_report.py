@@ -1,23 +1,26 @@
 """Report: one page that stands alone, says what was judged, and does without what is not there yet."""
 
-import re
+import csv
+import io
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline import claims, figures, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
+from pipeline.page import contents, pictures, points, surroundings
 from pipeline.summary.figures import FIGURES
 from pipeline.summary.tables import read
 from tests import toy_cells
 
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
-)
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for name, numbers in figures.compute(read(config.experiments()), config.intervals()).items():
             artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
-            artifacts.write_bytes(artifacts.FIGURES / f"{name}.png", PIXEL)
+            Image.new("RGB", (30, 20), "white").save(artifacts.FIGURES / f"{name}.png")
         claims.main()
     return folder
 
@@ -41,21 +44,116 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "copy"
 
 
+class Reader(HTMLParser):
+    """Elements of a page in order, each as its tag and attributes; complains of an element closed out of turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
 def page(folder: Path) -> str:
     """The page, written anew."""
     report.main()
     return (folder / "report/index.html").read_text()
 
 
+def elements(text: str, tag: str) -> list[dict[str, str | None]]:
+    return [attributes for name, attributes in Reader(text).elements if name == tag]
+
+
 def test_page_stands_alone(folder: Path) -> None:
     text = page(folder)
-    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', text)
-    assert "<script" not in text and "@import" not in text and "url(" not in text and str(folder) not in text
+    for _, attributes in Reader(text).elements:
+        assert (attributes.get("src") or "data:").startswith("data:")
+        assert (attributes.get("href") or "#").startswith(("data:", "#", "https://arxiv.org/"))
+    assert "@import" not in text and "url(" not in text.split("<body>")[0] and str(folder) not in text
 
 
-def test_every_figure_has_words_for_those_who_cannot_see_it(folder: Path) -> None:
-    alternatives = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]*)"', page(folder))
-    assert len(alternatives) == len(FIGURES) and all(len(text) > 60 for text in alternatives)
+def test_tags_are_balanced_and_names_are_used_once(folder: Path) -> None:
+    reader = Reader(page(folder))
+    named = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert not reader.open and len(named) == len(set(named))
+
+
+def test_links_within_the_page_lead_somewhere(folder: Path) -> None:
+    text = page(folder)
+    named = {attributes.get("id") for _, attributes in Reader(text).elements}
+    links = {(attributes["href"] or "")[1:] for attributes in elements(text, "a") if attributes["href"][:1] == "#"}
+    assert links <= named and links > set(FIGURES)
+
+
+def test_every_figure_has_words_of_its_own_for_those_who_cannot_see_it(folder: Path) -> None:
+    drawn = [attributes for attributes in elements(page(folder), "img") if "src" in attributes]
+    assert len(drawn) == len(FIGURES)
+    for name, text in zip(sorted(FIGURES), sorted(drawn, key=_place), strict=True):
+        numbers = artifacts.read_item(artifacts.FIGURES / f"{name}.json")
+        assert len(text["alt"]) > len(FIGURES[name].caption) + 60 and text["alt"] != numbers["reading"]
+
+
+def _place(attributes: dict[str, str | None]) -> str:
+    return next(name for name in FIGURES if (attributes["alt"] or "").startswith(FIGURES[name].caption))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_words_of_a_figure_follow_its_numbers(made: Path, name: str) -> None:
+    numbers = artifacts.read_item(made / artifacts.FIGURES / f"{name}.json")
+    changed = {**doubled(numbers), "reading": numbers["reading"]}
+    assert report.alternative(name, "", numbers) != report.alternative(name, "", changed)
+
+
+def doubled(value: Any) -> Any:
+    """The same numbers, each fraction twice as large."""
+    if isinstance(value, dict):
+        return {key: doubled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [doubled(item) for item in value]
+    return 2 * value if isinstance(value, float) else value
+
+
+def test_a_new_figure_gives_its_reading() -> None:
+    assert report.alternative("new", "Caption.", {"reading": "Reading."}) == "Caption. Reading."
+
+
+def test_downloads_hold_the_numbers_that_were_drawn(folder: Path) -> None:
+    links = {a["download"]: a["href"] for a in elements(page(folder), "a") if "download" in a}
+    for name in FIGURES:
+        content = unquote(links[f"{name}.json"].removeprefix("data:application/json,"))
+        (folder / "downloaded.json").write_text(content)
+        assert artifacts.read_item(folder / "downloaded.json") == artifacts.read_item(
+            artifacts.FIGURES / f"{name}.json"
+        )
+    rows = list(csv.DictReader(io.StringIO(unquote(links["claims.csv"].partition(",")[2]))))
+    judged = artifacts.read_item(artifacts.RESULTS / "claims.json")
+    assert [(row["id"], row["verdict"]) for row in rows] == [(row["id"], row["verdict"]) for row in judged]
+    assert [row["low"] for row in rows] == [
+        "" if row["interval"][0] is None else str(row["interval"][0]) for row in judged
+    ]
+
+
+def test_a_link_to_numbers_survives_quotes_and_percent_signs() -> None:
+    link = pictures.json_uri({"text": "it's 5 % & <b>#1</b> “quoted”"})
+    assert not set("'<># ") & set(link) and "%27s%205%20%25" in link
+
+
+def test_a_picture_keeps_its_colours_and_loses_bytes(tmp_path: Path, generator: np.random.Generator) -> None:
+    palette = generator.integers(0, 256, (40, 3), dtype=np.uint8)
+    drawn = palette[generator.integers(0, 40, (60, 80)).repeat(4, axis=0).repeat(4, axis=1)]
+    Image.fromarray(drawn).save(tmp_path / "flat.png")
+    shown = pictures.picture(tmp_path / "flat.png")
+    content = pictures.base64.b64decode(shown.source.partition(",")[2])
+    assert (shown.width, shown.height) == (320, 240) and len(content) < (tmp_path / "flat.png").stat().st_size
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), drawn)
 
 
 def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:
@@ -65,31 +163,46 @@ def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:
         assert f'<span class="verdict {row["verdict"].replace(" ", "-")}">{row["verdict"]}</span>' in text
 
 
-def test_tags_are_balanced(folder: Path) -> None:
-    class Balance(HTMLParser):
-        def __init__(self) -> None:
-            super().__init__()
-            self.open: list[str] = []
+def test_verdicts_are_counted_by_source() -> None:
+    rows = [("yao2025", "holds"), ("yao2025", "fails"), ("yao2025", "holds"), ("someone2030", "fails")]
+    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows])
+    assert [(row["label"], dict(row["counts"])) for row in counted] == [
+        ("Yao et al. 2025", {"holds": 2, "fails": 1}),
+        ("someone2030", {"fails": 1}),
+    ]
 
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            if tag not in {"meta", "link", "img", "br"}:
-                self.open.append(tag)
 
-        def handle_endtag(self, tag: str) -> None:
-            assert self.open.pop() == tag
+def test_points_are_those_of_the_figures(folder: Path) -> None:
+    views = {view["name"]: view for view in points.views(read(config.experiments()))}
+    for letter, panel in zip("abc", ("realizable", "pretrained", "perturbed"), strict=True):
+        drawn = artifacts.read_item(artifacts.FIGURES / f"charikar_fig2{letter}.json")["protocols"][0]["seeds"]
+        shown = views[f"synthetic-{panel}"]["columns"]
+        for axis in ("gain", "misfit"):
+            expected = [value for seed in drawn for value in seed[axis]]
+            np.testing.assert_allclose(sorted(shown[axis]), sorted(expected), rtol=1e-4, atol=1e-8)
+    for drawn in artifacts.read_item(artifacts.FIGURES / "yao_kl_gain.json")["panels"]:
+        shown = views[f"kl-{drawn['panel']}-{drawn['class']}-{drawn['loss']}"]["columns"]
+        expected = [value for seed in drawn["seeds"] for value in seed["gain"]]
+        np.testing.assert_allclose(sorted(shown["gain"]), sorted(expected), rtol=1e-4, atol=1e-8)
+    assert {"molecules-esol", "molecules-freesolv", "molecules-lipop"} <= set(views)
 
-    parser = Balance()
-    parser.feed(page(folder))
-    assert not parser.open
+
+def test_a_crowded_view_is_thinned_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "LARGEST", 7)
+    for view in points.views(read(config.experiments())):
+        assert view["shown"] <= 7 < view["cells"] and len(view["columns"]["gain"]) == view["shown"]
+
+
+def test_an_experiment_without_cells_has_no_view() -> None:
+    assert points.views({}) == []
 
 
 def test_deviations_are_rendered_where_there_are_any(folder: Path) -> None:
     assert "No DEVIATIONS.md" in page(folder)
     (folder / "DEVIATIONS.md").write_text("# Changes\n\n| a | b |\n|---|---|\n| 1 | <script>x</script> |\n")
     text = page(folder)
-    assert (
-        "<h1>Changes</h1>" not in text and ">Changes</h3>" in text and "<td>1</td>" in text and "<script>" not in text
-    )
+    assert "<h1>Changes</h1>" not in text and ">Changes</h3>" in text and "<td>1</td>" in text
+    assert "<script>x" not in text
 
 
 def test_times_of_stages_are_listed(folder: Path) -> None:
@@ -98,9 +211,31 @@ def test_times_of_stages_are_listed(folder: Path) -> None:
     assert "represent-synthetic" in text and "61.2" in text
 
 
+def test_what_changes_without_a_result_stands_at_the_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts.write_json(artifacts.RUNTIME / "represent-synthetic.json", {"seconds": 61.25, "workers": 2})
+    before = page(folder)
+    artifacts.write_json(artifacts.RUNTIME / "represent-synthetic.json", {"seconds": 1.5, "workers": 1})
+    monkeypatch.setattr(surroundings, "machine", lambda: {"processor": "another"})
+    after = page(folder)
+    assert before != after
+    assert before.partition('<section id="environment"')[0] == after.partition('<section id="environment"')[0]
+
+
 def test_missing_picture_is_one_line(folder: Path) -> None:
     (artifacts.FIGURES / "charikar_fig2b.png").unlink()
     with pytest.raises(
         InputError, match="paper_figures/charikar_fig2b.png is missing; run `python -m pipeline.figures`"
     ):
+        report.main()
+
+
+def test_damaged_picture_is_one_line(folder: Path) -> None:
+    (artifacts.FIGURES / "charikar_fig2b.png").write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match="paper_figures/charikar_fig2b.png is not a readable picture; run"):
+        report.main()
+
+
+def test_missing_library_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "D3", "mpld3/js/none.js")
+    with pytest.raises(InputError, match="install it with `pip install -r requirements.lock`"):
         report.main()
