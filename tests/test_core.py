@@ -98,6 +98,18 @@ def test_the_number_of_workers_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) 
     assert len(content[0]) == 4 and content[0] == content[1]
 
 
+def killed() -> artifacts.Arrays:
+    """Unit whose process ends as the system ends one when memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def test_a_worker_killed_by_the_system_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("W2S_WORKERS", "2")
+    with pytest.raises(InputError, match="worker process was killed.*set W2S_WORKERS=1"):
+        parallel.Pool("killed", Path("partial")).map(killed, {"a": (), "b": ()})
+
+
 def test_a_killed_run_keeps_its_finished_units(monkeypatch: pytest.MonkeyPatch) -> None:
     here = str(Path(__file__).parent)
     code = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -79,8 +80,14 @@ def single_thread() -> None:
 
 def _on_cores(function: Callable[..., Any], units: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
     jobs = (delayed(_named)(name, function, arguments) for name, arguments in units.items())
-    with parallel_config(backend="loky", n_jobs=workers(), inner_max_num_threads=1):
-        yield from Parallel(return_as="generator_unordered")(jobs)
+    try:
+        with parallel_config(backend="loky", n_jobs=workers(), inner_max_num_threads=1):
+            yield from Parallel(return_as="generator_unordered")(jobs)
+    except TerminatedWorkerError:
+        raise InputError(
+            "a worker process was killed, most likely for want of memory; set W2S_WORKERS=1 and run again: what is "
+            "finished is kept"
+        ) from None
 
 
 def _named(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:
