@@ -1,4 +1,5 @@
 # make reproduce   install, run the pipeline, print a summary
+# make verify      compare a fresh run with the committed results, by stated tolerances
 # make test        install, run the whole test suite
 # make smoke       every stage through DVC at tiny sizes
 # make figures     redraw figures, claims and report from the committed results
@@ -9,10 +10,13 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: reproduce test smoke figures studies bench lint clean
+.PHONY: reproduce verify test smoke figures studies bench lint clean
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce
+
+verify: $(INSTALLED)
+	python -m pipeline.verify
 
 test: $(INSTALLED)
 	python -m pytest
