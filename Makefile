@@ -1,4 +1,5 @@
 # make reproduce   install, run the pipeline, print a summary
+# make verify      compare a fresh run with the committed results, by stated tolerances
 # make test        install, run the whole test suite
 # make smoke       every stage through DVC at tiny sizes
 # make figures     redraw figures, claims and report from the committed results
@@ -16,10 +17,13 @@ INSTALLED := .venv/.installed
 STUDIES := $(filter-out studies/%_gpu/dvc.yaml,$(wildcard studies/*/dvc.yaml))
 GPU_STUDIES := $(wildcard studies/*_gpu/dvc.yaml)
 
-.PHONY: reproduce test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
+.PHONY: reproduce verify test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce
+
+verify: $(INSTALLED)
+	python -m pipeline.verify
 
 test: $(INSTALLED)
 	python -m pytest

