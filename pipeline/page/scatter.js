@@ -103,7 +103,7 @@
       .attr("role", "group").attr("aria-label", words(view, rows));
     const frame = svg.append("g").attr("transform", `translate(${margin.left},${margin.top})`);
     axes(frame, { x, y }, view, width, height);
-    const points = frame.append("g").selectAll("path").data(rows).enter().append("path").attr("class", "point").attr("role", "img").attr("tabindex", -1)
+    const points = frame.append("g").attr("class", "points").selectAll("path").data(rows).enter().append("path").attr("class", "point").attr("role", "img").attr("tabindex", -1)
       .attr("aria-label", described).attr("transform", (row) => `translate(${x(row.gain)},${y(row.misfit)})`)
       .each(function (row) { const { d, fill } = look(row[view.series], 42); this.setAttribute("d", d); this.setAttribute("fill", fill); }).nodes();
     const ring = frame.append("circle").attr("class", "ring").attr("r", 9).attr("visibility", "hidden");
