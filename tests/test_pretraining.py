@@ -244,8 +244,9 @@ def test_bad_input_is_one_line_that_names_it(name: str, study: Callable[..., Non
 
 def test_the_study_asks_for_a_device(study: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("W2S_DEVICE")
-    with pytest.raises(InputError, match="preferences_gpu is made for a GPU: set W2S_DEVICE=cuda"):
-        pretrain.run(STUDY)
+    for begin in (pretrain.run, lambda study: stage.run("data", study)):
+        with pytest.raises(InputError, match="preferences_gpu is meant for a GPU; set W2S_DEVICE=cuda"):
+            begin(STUDY)
 
 
 def test_a_study_that_pretrains_nothing_says_so(study: Callable[..., None]) -> None:
