@@ -12,8 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from pipeline.core.errors import InputError
@@ -87,8 +89,9 @@ def train(
     and FloatingPointError when a loss is not finite.
     """
     machine = machine or from_environment()
-    accelerator = Accelerator(cpu=machine.device.type == "cpu")
-    device = accelerator.device if accelerator.num_processes > 1 else machine.device
+    # Not an Accelerator: that keeps the precision of whoever made the first one in this process.
+    team = PartialState(cpu=machine.device.type == "cpu")
+    device = team.device if team.num_processes > 1 else machine.device
     model.to(device).train()
     optimiser = adamw(model, recipe)
     curve = torch.zeros(recipe.steps, len(batch_of(0).divisors), device=device)
@@ -96,10 +99,12 @@ def train(
     first = checkpoints.load(folder, identity, model, optimiser, curve)
     if machine.compile:
         compile_blocks(model)
-    objective = accelerator.prepare_model(Objective(model, loss), device_placement=False)
-    keeper = Keeper(folder, identity, model, optimiser, curve, machine, accelerator)
-    hidden = not accelerator.is_main_process or None  # None: shown on a terminal only
-    with meter.counting(device, accelerator.num_processes) if meter else nullcontext():
+    objective: nn.Module = Objective(model, loss)
+    if team.num_processes > 1:
+        objective = DistributedDataParallel(objective, device_ids=[device.index] if device.type == "cuda" else None)
+    keeper = Keeper(folder, identity, model, optimiser, curve, machine, team)
+    hidden = not team.is_main_process or None  # None: shown on a terminal only
+    with meter.counting(device, team.num_processes) if meter else nullcontext():
         for step in tqdm(range(first, recipe.steps), "train", recipe.steps, initial=first, disable=hidden, leave=False):
             batch = batch_of(step)
             if meter:
@@ -108,7 +113,7 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * rate(step, recipe)
             try:
-                curve[step] = gradients(objective, batch, recipe.precision, machine.micro_batch, device, accelerator)
+                curve[step] = gradients(objective, batch, recipe.precision, machine.micro_batch, device, team)
             except torch.OutOfMemoryError:
                 raise InputError(
                     f"{device} has too little memory for {machine.micro_batch or len(batch.tensors[0])} examples at "
@@ -145,25 +150,26 @@ def rate(step: int, recipe: Recipe) -> float:
 
 
 def gradients(
-    objective: nn.Module, batch: Batch, precision: str, micro_batch: int, device: torch.device, accelerator: Accelerator
+    objective: nn.Module, batch: Batch, precision: str, micro_batch: int, device: torch.device, team: PartialState
 ) -> Tensor:
     """Leave the gradient of a whole batch on the parameters; returns its losses, shape (losses,), on the device.
 
     Nothing here makes the host wait for the device; a tensor made from numbers on the host would.
     """
     losses = torch.zeros(len(batch.divisors), device=device)
-    parts = list(divided(batch.tensors, micro_batch, accelerator.process_index, accelerator.num_processes))
+    parts = list(divided(batch.tensors, micro_batch, team.process_index, team.num_processes))
     cast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
-        with nullcontext() if last else accelerator.no_sync(objective):
+        alone = last or not isinstance(objective, DistributedDataParallel)
+        with nullcontext() if alone else objective.no_sync():
             with cast:
                 sums = objective(*(tensor.to(device, non_blocking=True) for tensor in part)).unbind()
                 shares = torch.stack([one / divisor for one, divisor in zip(sums, batch.divisors, strict=True)])
             # Devices exchange the mean of their gradients; the sum is wanted.
-            (shares.sum() * accelerator.num_processes).backward()
+            (shares.sum() * team.num_processes).backward()
         losses += shares.detach()
-    return accelerator.reduce(losses, "sum")
+    return reduce(losses, "sum")
 
 
 def divided(tensors: tuple[Tensor, ...], size: int, process: int, processes: int) -> Iterator[tuple[Tensor, ...]]:
@@ -190,12 +196,12 @@ class Keeper:
 
     def __init__(self, folder: Path, identity: dict[str, Any], *state: Any) -> None:
         self.folder, self.identity = folder, identity
-        self.model, self.optimiser, self.curve, self.machine, self.accelerator = state
+        self.model, self.optimiser, self.curve, self.machine, self.team = state
         self.kept = self.looked = time.monotonic()
 
     def after(self, steps: int) -> None:
         """Called when ``steps`` steps are done.  Raises OutOfTime and FloatingPointError."""
-        if self.accelerator.num_processes > 1 and steps % AGREED_STEPS:
+        if self.team.num_processes > 1 and steps % AGREED_STEPS:
             return
         now = self._agreed(time.monotonic())
         if now >= self.machine.deadline and steps < len(self.curve):
@@ -212,9 +218,9 @@ class Keeper:
     def keep(self, steps: int) -> None:
         """Write the state; a state that has diverged is not kept."""
         self.look(steps)
-        if self.accelerator.is_main_process:
+        if self.team.is_main_process:
             checkpoints.save(self.folder, self.identity, steps, self.model, self.optimiser, self.curve)
-        self.accelerator.wait_for_everyone()
+        self.team.wait_for_everyone()
         self.kept = time.monotonic()
 
     def look(self, steps: int) -> None:
@@ -225,7 +231,7 @@ class Keeper:
 
     def _agreed(self, now: float) -> float:
         """The first process's clock, so that all stop at the same step."""
-        if self.accelerator.num_processes == 1:
+        if self.team.num_processes == 1:
             return now
         clock = torch.tensor([now], dtype=torch.float64, device=self.curve.device)
         torch.distributed.broadcast(clock, src=0)
