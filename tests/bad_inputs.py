@@ -59,7 +59,7 @@ PARAMS = {
     "params no YAML": Case("data synthetic", write("params.yaml", b"a: ["), ("params.yaml", "not valid YAML")),
     "params a list": Case("data synthetic", write("params.yaml", b"- 1"), ("params.yaml", RESTORE)),
     "params not text": Case("data synthetic", write("params.yaml", b"\xff\xfe\x00a"), ("params.yaml", RESTORE)),
-    "params cut": Case("data synthetic", cut("params.yaml", 0.05), ("params.yaml", "missing")),
+    "params cut": Case("data synthetic", cut("params.yaml", 0.05), ("params.yaml", "no block", "add it")),
     "key twice": Case(
         "data synthetic", swap("params.yaml", b"  data:", b"  weak: 1\n  data:"), ("params.yaml", "weak")
     ),
