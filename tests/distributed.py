@@ -5,7 +5,7 @@ accelerate launch --cpu --num_processes 2 -m tests.distributed <folder> <out.npy
 folder: a model as the hub saves it.  out: the loss of every step, then the logit of every pair after training.
 """
 
-import sys  # noqa: I001
+import sys
 from pathlib import Path
 
 import numpy as np

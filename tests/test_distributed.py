@@ -6,13 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.conftest import ROOT
-
-pytest.importorskip("pipeline.scale", reason="the loop for several devices is not here")
-from tests.distributed import STEPS, finetuned  # noqa: E402
-from tests.tiny_language import save_model  # noqa: E402
+from tests.distributed import STEPS, finetuned
+from tests.tiny_language import save_model
 
 
 def test_two_processes_finetune_as_one(tmp_path: Path) -> None:
