@@ -24,7 +24,11 @@ class Machines:
         self.processes: list[subprocess.Popen] = []
         place = folder / "scheduler.json"
         self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
-        wait_for(lambda: place.exists() and place.stat().st_size > 0)
+        try:
+            wait_for(lambda: place.exists() and place.stat().st_size > 0)
+        except AssertionError:
+            self.stop()
+            raise
         self.address = artifacts.read_item(place)["address"]
 
     def worker(self, threads: int = 1) -> subprocess.Popen:
@@ -54,8 +58,8 @@ class Machines:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it is so, one minute at most."""
-    deadline = time.monotonic() + 60
+    """Until it is so, three minutes at most."""
+    deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import ROOT
-from tests.distributed import STEPS, finetuned
+from tests.several_processes import STEPS, finetuned
 from tests.tiny_language import save_model
 
 
@@ -18,7 +18,7 @@ def test_two_processes_finetune_as_one(tmp_path: Path) -> None:
     out = tmp_path / "two.npy"
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--main_process_port=0"]
     done = subprocess.run(
-        [*launch, "-m", "tests.distributed", str(folder), str(out)],
+        [*launch, "-m", "tests.several_processes", str(folder), str(out)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,6 +1,6 @@
 """Finetune a tiny language model on pairs, by the loop of pipeline.scale, on however many processes there are.
 
-accelerate launch --cpu --num_processes 2 -m tests.distributed <folder> <out.npy>
+accelerate launch --cpu --num_processes 2 -m tests.several_processes <folder> <out.npy>
 
 folder: a model as the hub saves it.  out: the loss of every step, then the logit of every pair after training.
 """
