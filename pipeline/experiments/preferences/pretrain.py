@@ -50,6 +50,8 @@ def make(name: str, block: Pretrain, found: pretraining.Material, target: Path, 
     scratch = target.parent / f".{name}-new"
     shutil.rmtree(scratch, ignore_errors=True)
     language.save(model, found.tokenizer, scratch)
+    for path in scratch.iterdir():
+        path.chmod(0o644)
     artifacts.write_json(scratch / models.RECORD, {"recipe": recipe, **record})
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
