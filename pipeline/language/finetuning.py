@@ -14,6 +14,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from pipeline.core.errors import InputError
 from pipeline.language.loading import Loaded
 from pipeline.language.losses import OF_THE_BATCH, by_name
 from pipeline.language.reading import ReadOut, batches, is_memory, pool
@@ -152,6 +153,8 @@ def finetune(
         loss=recipe.loss,
         micro_batch=recipe.micro_batch,
     )
+    if trainer.accelerator.num_processes > 1:
+        raise InputError("finetuning takes its loss over the whole batch in one process; start it without a launcher")
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.exists() else None)
     return model
