@@ -10,7 +10,6 @@ from spoiling import (
     cut,
     cut_rows,
     document,
-    every,
     first_of,
     judged,
     lines,
@@ -162,16 +161,6 @@ ARTEFACTS = {
         "represent preferences",
         without_units(first_of(f"{FEATURES}/*.sha256", remove)),
         (FEATURES, "corrupted", "delete it"),
-    ),
-    "model without tokenizer": Case(
-        "represent preferences",
-        without_units(every(f"{FEATURES}/*"), every("model/tok*")),
-        ("tokenizer cannot be loaded", "save"),
-    ),
-    "model cut": Case(
-        "represent preferences",
-        without_units(every(f"{FEATURES}/*"), cut("model/model.safetensors")),
-        ("network cannot be loaded", "save"),
     ),
     "workers": Case("data synthetic", lambda: None, ("W2S_WORKERS is 'many'", "at least 1")),
 }

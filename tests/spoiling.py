@@ -78,11 +78,6 @@ def first_of(pattern: str, spoil: Callable[[str], Spoil]) -> Spoil:
     return lambda: spoil(str(min(Path().glob(pattern))))()
 
 
-def every(pattern: str) -> Spoil:
-    """All files that fit a pattern, gone."""
-    return lambda: [path.unlink() for path in Path().glob(pattern)].clear()
-
-
 def without_units(*spoils: Spoil) -> Spoil:
     """The same where no finished unit saves a stage from reading its inputs."""
 

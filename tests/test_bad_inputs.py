@@ -71,6 +71,11 @@ def fill(folder: Path) -> None:
         artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
         artifacts.write_bytes(artifacts.FIGURES / f"{name}.png", PIXEL)
     claims.main()
+    for study, snapshot in {
+        name: publish.folder(name) for name in ("realizability", "preferences", "molecules_study")
+    }.items():
+        written = {"study": study, "params": stage.config.load(study).model_dump(mode="json")}
+        artifacts.write_json(snapshot / "manifest.json", written)
     reference.keep()
 
 
