@@ -1,8 +1,4 @@
-"""A disk that fills up, a download that breaks off, a wrong clock.  Real disks: `python -m tests.fault_drill`."""
-"""A disk that fills up, a download that breaks off, a wrong clock.  Real disks: `python -m tests.fault_drill`."""
-=======
 """A disk that fills up, a download that breaks off, a wrong hash.  On real disks: `python -m tests.fault_drill`."""
->>>>>>> faults
 
 import io
 import resource
