@@ -136,14 +136,14 @@ def kill_everything(process: subprocess.Popen[bytes], clone: Path) -> None:
 
 
 def inside(clone: Path) -> list[int]:
-    """Processes whose working folder is in the clone."""
+    """Other processes whose working folder is in the clone; the one that kills may stand there itself."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             here, state = (entry / "cwd").readlink(), (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:  # gone meanwhile, or another user's
             continue
-        if state != "Z" and here.is_relative_to(clone):
+        if state != "Z" and here.is_relative_to(clone) and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
 
