@@ -26,7 +26,7 @@ verify: $(INSTALLED)
 	python -m pipeline.verify
 
 test: $(INSTALLED)
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 smoke: $(INSTALLED)
 	python -m pytest tests/test_pipeline.py -k runs_through_dvc

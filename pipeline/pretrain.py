@@ -26,12 +26,12 @@ def run(study: str) -> None:
     # Not a verb of core/stage.py: what it writes is no bundle but folders that any loader of the hub can read.
     started = time.perf_counter()
     settings = config.load(study)
-    name = f"pipeline.experiments.{study}.{VERB}"
-    if importlib.util.find_spec(name) is None:
+    if importlib.util.find_spec(f"pipeline.experiments.{study}.{VERB}") is None:
         raise InputError(f"{study} pretrains no language model; preferences does")
     parallel.single_thread()
     partial = artifacts.ARTIFACTS / "partial" / f"{VERB}-{study}"
-    importlib.import_module(name).run(settings, artifacts.folder(VERB, study), partial)
+    module = importlib.import_module(f"pipeline.experiments.{study}.{VERB}")
+    module.run(settings, artifacts.folder(VERB, study), partial)
     stage.record_runtime(f"{VERB}-{study}", time.perf_counter() - started)
 
 

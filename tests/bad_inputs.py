@@ -216,9 +216,9 @@ WORDS = {
     "study without metrics": Case(
         "publish kl", remove("results/kl/metrics.json"), ("results/kl/metrics.json is missing", AGAIN)
     ),
-    "study without data": Case("publish kl", lambda: None, ("artifacts/data/kl is missing", AGAIN)),
+    "study that is none": Case("publish kl", lambda: None, ("no studies/*/dvc.yaml has stages of 'kl'", "name a study")),
     "times cut": Case(
-        "publish synthetic", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
+        "report", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
     ),
     "manifest cut": Case(
         "publish --check",
@@ -228,7 +228,7 @@ WORDS = {
     "manifest without settings": Case(
         "publish --check",
         write("published/realizability/manifest.json", b"{}"),
-        ("realizability/manifest.json", "params", RESTORE),
+        ("realizability/manifest.json", "lacks study", RESTORE),
     ),
     "manifest of other settings": Case(
         "publish --check",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.clones import DVC, copy_repository, dvc, environment
 from tests.conftest import ROOT, tiny_params
-from tests.test_pipeline import copy_repository, dvc
 
 COMMANDS = re.findall(r"^    (dvc .*)$", (ROOT / "docs/EXPERIMENTS.md").read_text(), re.M)
 TARGET = "evaluate@synthetic"
@@ -27,7 +27,17 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     dvc(clone, "repro", TARGET)
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", *identity, "commit", "-qam", "tiny"], cwd=clone, check=True)
-    return clone, {command: dvc(clone, *shlex.split(command)[1:]) for command in COMMANDS}
+    return clone, {command: printed(clone, *shlex.split(command)[1:]) for command in COMMANDS}
+
+
+def printed(clone: Path, *arguments: str) -> str:
+    """What a command prints; `apply` may miss what the studies made, which is not here, but nothing of its own."""
+    if arguments[:2] != ("exp", "apply"):
+        return dvc(clone, *arguments)
+    done = subprocess.run([*DVC, *arguments], cwd=clone, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0 or "Checkout failed" in done.stderr
+    assert "synthetic" not in done.stderr
+    return done.stdout
 
 
 def test_the_page_shows_every_kind_of_command() -> None:

@@ -26,7 +26,7 @@ def draw() -> Any:
     cells = json.loads((ROOT / "notebooks/charikar_molecules.ipynb").read_text())["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     namespace: dict[str, Any] = {}
-    exec("\n".join(code[1:-1]), namespace)
+    exec(compile("\n".join(code[1:-1]), "charikar_molecules.ipynb", "exec"), namespace)
     yield namespace["draw"]
     plt.close("all")
 
