@@ -216,7 +216,9 @@ WORDS = {
     "study without metrics": Case(
         "publish kl", remove("results/kl/metrics.json"), ("results/kl/metrics.json is missing", AGAIN)
     ),
-    "study that is none": Case("publish kl", lambda: None, ("no studies/*/dvc.yaml has stages of 'kl'", "name a study")),
+    "study that is none": Case(
+        "publish kl", lambda: None, ("no studies/*/dvc.yaml has stages of 'kl'", "name a study")
+    ),
     "times cut": Case(
         "report", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
     ),
