@@ -22,6 +22,8 @@ from spoiling import (
     write,
 )
 
+from tests.toy_cells import CLAIM
+
 ESOL = "moleculenet/delaney-processed.csv"
 SPLITS = "moleculenet/chembench_random_splits.json"
 CORPUS = "smiles/chembl_subset.txt.xz"
@@ -38,18 +40,6 @@ class Case(NamedTuple):
     words: tuple[str, ...]
 
 
-CLAIM = {
-    "id": "toy",
-    "paper": "charikar2024",
-    "statement": "Gain equals misfit.",
-    "wording": "derived",
-    "experiment": "synthetic",
-    "cells": {"panel": "realizable", "head": "adamw", "inputs": "reused"},
-    "statistic": "gain_over_misfit",
-    "over": "seed",
-    "expected": {"low": 0.9, "high": 1.1},
-    "figure": "charikar_fig2a",
-}
 RESTORE = "git checkout"
 AGAIN = "dvc repro"
 

@@ -32,18 +32,7 @@ KEYS = {
     "figure",
 }
 CONTRACT = {"verdict": {"holds", "fails", "inconclusive", "not run"}, "wording": {"verified", "recalled", "derived"}}
-ROW = {
-    "id": "toy",
-    "paper": "charikar2024",
-    "statement": "Gain equals misfit.",
-    "wording": "derived",
-    "experiment": "synthetic",
-    "cells": {"panel": "realizable", "head": "adamw", "inputs": "reused"},
-    "statistic": "gain_over_misfit",
-    "over": "seed",
-    "expected": {"low": 0.9, "high": 1.1},
-    "figure": "charikar_fig2a",
-}
+ROW = toy_cells.CLAIM
 
 
 def claim(**changes: Any) -> Claim:

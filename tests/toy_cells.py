@@ -13,6 +13,18 @@ from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
+CLAIM = {
+    "id": "toy",
+    "paper": "charikar2024",
+    "statement": "Gain equals misfit.",
+    "wording": "derived",
+    "experiment": "synthetic",
+    "cells": {"panel": "realizable", "head": "adamw", "inputs": "reused"},
+    "statistic": "gain_over_misfit",
+    "over": "seed",
+    "expected": {"low": 0.9, "high": 1.1},
+    "figure": "charikar_fig2a",
+}
 
 
 def measures(generator: np.random.Generator, size: int, reach: float, rho: float) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """What each figure shows, in words for those who cannot see it.  Every number comes from the JSON that was drawn."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.page.alternatives_language import LANGUAGE
+from pipeline.page.alternatives_language import LANGUAGE, span
 from pipeline.summary.words import DATASETS, number, written
 
 Numbers = Mapping[str, Any]
@@ -34,7 +34,7 @@ def panel(numbers: Numbers) -> str:
     )
     text = (
         f"{SCATTER}: {sum(s['tasks'] for s in seeds)} tasks, {len(seeds)} seeds; "
-        f"gain {_span(v for s in seeds for v in s['gain'])}, misfit {_span(v for s in seeds for v in s['misfit'])}. "
+        f"gain {span(v for s in seeds for v in s['gain'])}, misfit {span(v for s in seeds for v in s['misfit'])}. "
         f"Gain / misfit and correlation: {each}; mean over seeds {written(over['gain_over_misfit'])} "
         f"and {written(over['correlation'])}."
     )
@@ -118,7 +118,7 @@ def bounds(numbers: Numbers) -> str:
 def calibration(numbers: Numbers) -> str:
     """Range of the calibration errors by role, how often the student is worse, and the counterexample."""
     bars = numbers["bars"]
-    roles = ", ".join(f"{role} {_span(bar[role]['value'] for bar in bars)}" for role in ("weak", "student", "ceiling"))
+    roles = ", ".join(f"{role} {span(bar[role]['value'] for bar in bars)}" for role in ("weak", "student", "ceiling"))
     worse = sum(bar["student"]["value"] > bar["weak"]["value"] for bar in bars)
     return (
         f"Expected calibration error by role in {len(bars)} settings: {roles}. The student's is larger than its "
@@ -169,11 +169,6 @@ def _ladder(ladder: Numbers) -> str:
         for rung in (ladder["rungs"][0], ladder["rungs"][-1])
     )
     return f"{ladder['label']}, from {ends}; gain / misfit {written(ladder['gain_over_misfit'])}."
-
-
-def _span(values: Iterable[float]) -> str:
-    values = list(values)
-    return f"{number(min(values))} to {number(max(values))}"
 
 
 WORDS: dict[str, Callable[[Numbers], str]] = {

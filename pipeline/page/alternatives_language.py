@@ -16,7 +16,7 @@ def preferences(numbers: Numbers) -> str:
     for dataset, groups in _by_dataset(numbers["groups"]):
         best = max(groups, key=lambda group: group["accuracy_gain"]["value"])
         roles = ", ".join(
-            f"{role} {_span(group[f'{role}_accuracy']['value'] for group in groups)}"
+            f"{role} {span(group[f'{role}_accuracy']['value'] for group in groups)}"
             for role in ("weak", "student", "ceiling")
         )
         gained = f"the student gains most over {best['weak']}: {number(best['accuracy_gain']['value'])}"
@@ -44,7 +44,7 @@ def gap_recovered(numbers: Numbers) -> str:
     texts = []
     for dataset, pairs in _by_dataset(numbers["pairs"]):
         shares = [pair["pgr"]["value"] for pair in pairs if pair["pgr"] is not None]
-        drawn = f"share recovered {_span(shares)}, median {number(median(shares))}" if shares else "none is defined"
+        drawn = f"share recovered {span(shares)}, median {number(median(shares))}" if shares else "none is defined"
         texts.append(f"{dataset}, {len(shares)} of {len(pairs)} pairs: {drawn}.")
     return f"Table of weak against strong models. {' '.join(texts)} {numbers['reading']}"
 
@@ -60,7 +60,7 @@ def losses(numbers: Numbers) -> str:
         )
         texts.append(f"{dataset}, {len(compared)} losses, accuracy less that of cross-entropy: from {ends}.")
     for dataset, curves in _by_dataset(numbers["noise"]):
-        first, last = (_span(curve["student_accuracy"][place]["value"] for curve in curves) for place in (0, -1))
+        first, last = (span(curve["student_accuracy"][place]["value"] for curve in curves) for place in (0, -1))
         texts.append(f"{dataset}, {len(curves)} curves: accuracy {first} without noise, {last} with the most.")
     return f"{' '.join(texts)} {numbers['reading']}"
 
@@ -80,7 +80,8 @@ def _lost(group: Numbers) -> float:
     return max(values) - values[-1]
 
 
-def _span(values: Iterable[float]) -> str:
+def span(values: Iterable[float]) -> str:
+    """Smallest and largest of some values."""
     values = list(values)
     return f"{number(min(values))} to {number(max(values))}"
 
