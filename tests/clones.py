@@ -34,10 +34,21 @@ def copy_repository(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, clone / name)
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *identity, *arguments], cwd=clone, check=True)
+    git(clone, "init", "-q")
+    commit(clone, "copy")
     return clone
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """A git command by an author who is nobody; it must succeed."""
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit everything that git does not ignore."""
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", message)
 
 
 def tiny_repository(folder: Path) -> Path:

@@ -17,13 +17,12 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.clones import DVC, copy_repository, environment, outcomes
+from tests.clones import DVC, commit, copy_repository, environment, git, outcomes
 from tests.conftest import tiny_params
 
 HALVES = (("evaluate@synthetic", "evaluate@kl"), ("evaluate@molecules", "evaluate@digits"))
 # Any text will do for the server in the test; a real one reads the same two names.
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 
 
 def main() -> None:
@@ -83,11 +82,11 @@ def clones(folder: Path, config: str, count: int) -> list[Path]:
     origin = copy_repository(folder)
     YAML().dump(tiny_params(), origin / "params.yaml")
     (origin / ".dvc/config").write_text(config)
-    _git(origin, "rm", "-rq", "dvc.lock", "studies", "results", "paper_figures")
-    _git(origin, *IDENTITY, "commit", "-qam", "tiny")
+    git(origin, "rm", "-rq", "dvc.lock", "studies", "results", "paper_figures")
+    commit(origin, "tiny")
     made = [folder / f"clone-{number}" for number in range(1, count + 1)]
     for clone in made:
-        _git(folder, "clone", "-q", str(origin), str(clone))
+        git(folder, "clone", "-q", str(origin), str(clone))
     return made
 
 
@@ -118,10 +117,6 @@ def ran(shown: str) -> int:
 def taken(shown: str) -> int:
     """Stages whose outputs came from the run cache."""
     return shown.count("is cached - skipping run")
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clones import DVC, copy_repository, dvc, environment
+from tests.clones import DVC, commit, copy_repository, dvc, environment
 from tests.conftest import ROOT, tiny_params
 
 COMMANDS = re.findall(r"^    (dvc .*)$", (ROOT / "docs/EXPERIMENTS.md").read_text(), re.M)
@@ -25,8 +25,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     params["synthetic"]["strong"]["heads"] = ["exact"]
     YAML().dump(params, clone / "params.yaml")
     dvc(clone, "repro", TARGET)
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", *identity, "commit", "-qam", "tiny"], cwd=clone, check=True)
+    commit(clone, "tiny")
     return clone, {command: printed(clone, *shlex.split(command)[1:]) for command in COMMANDS}
 
 

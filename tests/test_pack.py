@@ -15,6 +15,7 @@ from test_molecules_gpu import shrunk
 
 from pipeline import pack, publish
 from pipeline.core.errors import InputError
+from tests.clones import commit, git
 
 STUDY = "molecules_gpu"
 
@@ -35,9 +36,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     YAML().dump(params, clone / "params.yaml")
     monkeypatch.chdir(clone)
     monkeypatch.setenv("W2S_MIRROR", str(mirror))
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *identity, *arguments], check=True)
+    git(clone, "init", "-q")
+    commit(clone, "clone")
     return clone
 
 

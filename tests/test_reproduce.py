@@ -1,7 +1,6 @@
 """The summary, publishing, and the generated block of the README."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipeline import publish, readme, reference, reproduce
 from pipeline.cells import COLUMNS
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
+from tests.clones import commit, git
 
 
 def some_cells(gain: float = 1.0) -> pd.DataFrame:
@@ -52,9 +52,8 @@ def test_an_archive_keeps_what_came_with_it(write_params: Callable[..., None]) -
 def test_a_clone_compares_with_its_last_commit(write_params: Callable[..., None]) -> None:
     path = Path("results/toy/cells.csv")
     artifacts.write_cells(path, some_cells())
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "cells"]):
-        subprocess.run(["git", *identity, *arguments], check=True)
+    git(Path.cwd(), "init", "-q")
+    commit(Path.cwd(), "cells")
     artifacts.write_cells(path, some_cells(2.0))
     assert reproduce._committed(path)["gain"][0] == 1.0
     assert reproduce._committed(Path("results/new/cells.csv")) is None

@@ -1,7 +1,6 @@
 """A fresh run against the results that came: silent where equal, and exact about what differs."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ from pipeline import reference, verify
 from pipeline.cells import COLUMNS
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
+from tests.clones import commit, git
 
 CELLS = Path("results/synthetic/cells.csv")
 FIGURE = Path("paper_figures/charikar_fig2a.json")
 CLAIM = {"id": "equality", "experiment": "synthetic", "measured": 0.9, "interval": [0.8, 1.0], "verdict": "holds"}
-
-
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@example.org", *arguments], check=True)
 
 
 @pytest.fixture(params=["clone", "archive"])
@@ -32,8 +28,8 @@ def repository(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     artifacts.write_json(FIGURE, {"reading": "about 3", "protocols": [{"gain": [1.0, 3.0]}, {"gain": [2.0, None]}]})
     artifacts.write_json(verify.JUDGED, [CLAIM, CLAIM | {"id": "rule", "experiment": "counterexample"}])
     if request.param == "clone":
-        for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "results"]):
-            git(*arguments)
+        git(tmp_path, "init", "-q")
+        commit(tmp_path, "results")
     reference.keep()
     return tmp_path
 
