@@ -14,6 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.experiments.preferences import data
 from pipeline.experiments.preferences import labels as labelling
 from pipeline.experiments.preferences.common import designs, students
+from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.language import finetuning
 from tests.tiny_language import tiny_study
 
@@ -37,7 +38,7 @@ def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., Non
     study(lambda block: block["strong"]["full"].update(method=method))
     run()
     table = cells.read(Path("results/preferences/cells.csv"))
-    assert set(table["panel"]) == {"main", "noise", "curve"} and set(table["head"]) == {"frozen", method}
+    assert set(table["panel"]) == {"main", "noise", "curve", "distinct"} and set(table["head"]) == {"frozen", method}
     assert set(table["loss"]) == set(config.load("preferences").strong.losses)
     np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
     assert ((table["weak_kl"] - table["student_kl"]).abs() <= table["bound"] + 1e-9).all()
@@ -78,22 +79,29 @@ def test_same_bytes_twice(study: Callable[..., None]) -> None:
 
 
 def test_parts_are_disjoint_and_only_the_first_seed_keeps_the_published(study: Callable[..., None]) -> None:
-    table, _ = data.prepare("pairs", config.load("preferences").data.datasets["pairs"], config.load("preferences").data)
+    settings = config.load("preferences")
+    (table, _), weak = data.prepare("pairs", settings.data.datasets["pairs"], settings.data), settings.weak
     for seed in (0, 1, 2):
-        parts = designs.parts(table, "pairs", seed, "redrawn", 0)
+        parts = designs.parts(table, Unit("pairs", seed), weak)
         assert sorted(np.concatenate(parts).tolist()) == list(range(120)) and [len(p) for p in parts] == [40, 48, 32]
         assert (parts.truth.tolist() == list(range(40))) == (seed == 0)
-    assert designs.parts(table, "pairs", 2, "published", 0).weak.tolist() == list(range(40, 88))
+    published = weak.model_copy(update={"parts": "published"})
+    assert designs.parts(table, Unit("pairs", 2), published).weak.tolist() == list(range(40, 88))
 
 
-def test_a_pool_is_divided_by_prompt_and_repeats_can_be_dropped(study: Callable[..., None]) -> None:
-    settings = config.load("preferences").data
-    table, report = data.prepare("questions", settings.datasets["questions"], settings)
-    assert set(report["shared_prompts"].values()) == {0} and table["prompt"].is_unique
-    study(lambda block: block["data"].update(drop_repeated_prompts=True))
-    settings = config.load("preferences").data
-    table, report = data.prepare("pairs", settings.datasets["pairs"], settings)
-    assert table["prompt"].is_unique and report["shared_prompts"]["weak/test"] > 0
+def test_a_pool_is_divided_by_prompt_and_repeats_are_dropped_where_there_are_some(study: Callable[..., None]) -> None:
+    settings = config.load("preferences")
+    tables = {name: data.prepare(name, chosen, settings.data) for name, chosen in settings.data.datasets.items()}
+    (pool, pool_report), (table, report) = tables["questions"], tables["pairs"]
+    assert set(pool_report["shared_prompts"].values()) == {0} and pool["prompt"].is_unique
+    assert report["shared_prompts"]["weak/test"] > 0
+    for seed in settings.weak.seeds:
+        kept, distinct = (designs.parts(table, Unit("pairs", seed, twice), settings.weak) for twice in (False, True))
+        assert table["prompt"].iloc[np.concatenate(distinct)].is_unique
+        assert set(table["prompt"].iloc[np.concatenate(distinct)]) == set(table["prompt"])
+        assert len(distinct.test) == table["prompt"].iloc[kept.test].nunique() and set(distinct.weak) < set(kept.weak)
+    units = designs.units(settings, {name: table for name, (table, _) in tables.items()})
+    assert {unit.dataset for unit in units.values() if unit.distinct} == {"pairs"}
 
 
 def test_pairs_of_equal_texts_are_left_out_and_counted(study: Callable[..., None]) -> None:
@@ -145,6 +153,11 @@ def spoil_label(block: Block) -> None:
     block["data"]["datasets"]["questions"]["source"]["pool"] = write_lines(Path("data/labels.jsonl.xz"), rows)
 
 
+def same_twice(block: Block) -> None:
+    source = block["data"]["datasets"]["pairs"]["source"]
+    source["truth"] = source["weak"]
+
+
 def set_key(*path: str, value: Any) -> Callable[[Block], None]:
     def change(block: Block) -> None:
         for key in path[:-1]:
@@ -179,6 +192,7 @@ BAD = {
         "needs the model 'big', which is not in the table",
     ),
     "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers, not 7"),
+    "prompts": (same_twice, "'pairs', truth: every prompt occurs in another part .* also_distinct_prompts to false"),
     "rate": (set_key("weak", "fit", "learning_rate", value=1e38), "lower preferences.weak.fit.learning_rate"),
 }
 

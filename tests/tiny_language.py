@@ -45,7 +45,7 @@ def pair(stream: np.random.Generator) -> dict[str, str]:
         ["how do i", *stream.choice(["bake", "steal", "fix"], 1), *stream.choice(["bread", "cars", "bikes"], 1)]
     )
     tail = " ".join(stream.choice(WORDS[:9], stream.integers(1, 6)))
-    text = f"\n\nHuman: {ask} ?\n\nAssistant: "
+    text = f"\n\nHuman: {ask} {stream.integers(60)} ?\n\nAssistant: "
     return {"chosen": f"{text}{tail} gladly", "rejected": f"{text}{tail} no"}
 
 

@@ -30,14 +30,11 @@ def prepare(name: str, chosen: TextSet, data: Data) -> tuple[pd.DataFrame, dict[
     unequal = {part: texts.without_equal_pairs(table) for part, table in made.items()}
     parts = texts.divided(name, unequal["pool"], chosen.sizes, data.seed) if "pool" in unequal else unequal
     shared = texts.shared_prompts(parts)
-    if data.drop_repeated_prompts:
-        parts = texts.without_repeated_prompts(parts)
     parts = {part: parts[part].head(chosen.sizes[part]) for part in texts.PARTS}
     report = {
         "rows": {part: len(table) for part, table in parts.items()},
         "equal_pairs_left_out": sum(len(made[part]) - len(unequal[part]) for part in made),
         "shared_prompts": shared,
-        "repeated_prompts_dropped": data.drop_repeated_prompts,
     }
     table = pd.concat([table.assign(part=part) for part, table in parts.items()], ignore_index=True)
     return _slots(name, table.assign(prompt=pd.factorize(table["prompt"])[0]), data.seed), report

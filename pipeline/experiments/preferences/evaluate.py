@@ -12,6 +12,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import measures
 from pipeline.experiments.preferences.common import designs, finetuned, measured, recovery, students
+from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.summary.classification import by_unit
 
@@ -21,13 +22,9 @@ Array = np.ndarray
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every set and seed, and their summary."""
     bundles = (upstream["data"], upstream["weak"], upstream["strong"])
-    units = {
-        designs.unit(dataset, seed): (dataset, seed, settings, *bundles)
-        for dataset in settings.data.datasets
-        for seed in settings.weak.seeds
-    }
-    values = pool.map(measure, units)
-    tables = [_table(dataset, seed, values[name], settings, upstream) for name, (dataset, seed, *_) in units.items()]
+    units = designs.units(settings, upstream["data"])
+    values = pool.map(measure, {name: (unit, settings, *bundles) for name, unit in units.items()})
+    tables = [_table(unit, values[name], settings, upstream["data"]) for name, unit in units.items()]
     cells = pd.concat([*tables, *finetuned.cells(settings, *bundles)], ignore_index=True)
     cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS, *measured.EXTRA])
     main = cells[(cells["panel"] == "main") & (cells["labels"] == "soft")]
@@ -38,26 +35,30 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 
 
 def measure(
-    dataset: str,
-    seed: int,
+    unit: Unit,
     settings: Settings,
     data: Mapping[str, Any],
     weak: Mapping[str, Arrays],
     strong: Mapping[str, Arrays],
 ) -> Arrays:
-    """Measures of one set and seed: `<panel or rung>/<column>` -> values over its students."""
-    setting, name, found = _scene(dataset, seed, settings, data), designs.unit(dataset, seed), {}
-    taught, fitted = weak[name], strong[name]
+    """Measures of one unit: `<panel or rung>/<column>` -> values over its students."""
+    table, found = data[unit.dataset], {}
+    parts = designs.parts(table, unit, settings.weak)
+    setting = measured.scene(table, parts, unit.seed, settings.evaluate, unit.dataset)
+    taught, fitted = weak[unit.name], strong[unit.name]
     for rung in settings.strong.rungs:
-        plan, ceiling = students.plan(settings, rung), fitted[f"{rung}/ceiling"]
+        plan, ceiling = students.plan(settings, rung, unit.distinct), fitted[f"{rung}/ceiling"]
         columns = measured.columns_of(plan, fitted[f"{rung}/students"], taught, ceiling, setting, settings.evaluate)
         found |= {f"{rung}/{column}": values for column, values in columns.items()}
+    if "curves" not in fitted:
+        return found
     plan, ceiling = students.curves(settings), fitted[f"{settings.strong.focus}/ceiling"]
-    parts = [
+    followed = [
         measured.columns_of(plan, snapshot, taught, ceiling, setting, settings.evaluate)
         for snapshot in fitted["curves"]
     ]
-    return found | {f"curves/{column}": np.concatenate([part[column] for part in parts]) for column in parts[0]}
+    joined = {column: np.concatenate([values[column] for values in followed]) for column in followed[0]}
+    return found | {f"curves/{column}": values for column, values in joined.items()}
 
 
 def pretrained(upstream: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def precision(settings: Settings, upstream: Mapping[str, Any]) -> dict[str, Any]
             hits = {
                 name: np.mean(
                     [
-                        (upstream["strong"][designs.unit(dataset, seed)][f"{rung}/{name}"] > 0.5) == truth
+                        (upstream["strong"][Unit(dataset, seed).name][f"{rung}/{name}"] > 0.5) == truth
                         for seed in settings.weak.seeds
                     ],
                     axis=0,
@@ -98,26 +99,28 @@ def precision(settings: Settings, upstream: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _scene(dataset: str, seed: int, settings: Settings, data: Mapping[str, Any]) -> measured.Scene:
-    parts = designs.parts(data[dataset], dataset, seed, settings.weak.parts, settings.weak.seeds[0])
-    return measured.scene(data[dataset], parts, seed, settings.evaluate, dataset)
-
-
 def _published_test(table: pd.DataFrame) -> Array:
     return designs.labels(table)[(table["part"] == "test").to_numpy()]
 
 
-def _table(dataset: str, seed: int, columns: Arrays, settings: Settings, upstream: Mapping[str, Any]) -> pd.DataFrame:
+def _table(unit: Unit, columns: Arrays, settings: Settings, data: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     found: dict[str, Arrays] = {}
     for name, values in columns.items():
         place, column = name.rsplit("/", 1)
         found.setdefault(place, {})[column] = values
-    tables = [measured.labelled(students.plan(settings, rung), found[rung]) for rung in settings.strong.rungs]
-    epochs = settings.strong.curves.epochs
-    plan = students.curves(settings)
-    followed = measured.labelled(plan * len(epochs), found["curves"]).assign(epoch=np.repeat(epochs, len(plan)))
-    main = pd.concat(tables).assign(epoch=settings.strong.fit.epochs)
-    rows = upstream["data"][dataset]["part"].value_counts()
-    return pd.concat([main, followed]).assign(
-        experiment="preferences", dataset=dataset, split="", seed=seed, n_train=rows["weak"], n_eval=rows["test"]
+    plans = {rung: students.plan(settings, rung, unit.distinct) for rung in settings.strong.rungs}
+    made = pd.concat([measured.labelled(plan, found[rung]) for rung, plan in plans.items()])
+    made = made.assign(epoch=settings.strong.fit.epochs)
+    if "curves" in found:
+        epochs, plan = settings.strong.curves.epochs, students.curves(settings)
+        followed = measured.labelled(plan * len(epochs), found["curves"])
+        made = pd.concat([made, followed.assign(epoch=np.repeat(epochs, len(plan)))])
+    rows = designs.parts(data[unit.dataset], unit, settings.weak)
+    return made.assign(
+        experiment="preferences",
+        dataset=unit.dataset,
+        split="",
+        seed=unit.seed,
+        n_train=len(rows.weak),
+        n_eval=len(rows.test),
     )

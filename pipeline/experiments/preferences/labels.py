@@ -1,6 +1,7 @@
 """Let the teachers label the weak half: as they are, thresholded, or with a share of the labels turned round.
 
-Items: `<dataset>.<seed>` -> `<teacher>/<soft|hard>/<noise>`: probabilities of class 1 for the rows of the weak half.
+Items: `<dataset>.<seed>`, and `.distinct` -> `<teacher>/<soft|hard>/<noise>`: probabilities of class 1 for the weak
+half.
 """
 
 from collections.abc import Mapping
@@ -17,12 +18,8 @@ from pipeline.experiments.preferences.common.settings import Labels, Settings
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Weak labels of every set and seed."""
-    items = {}
-    for dataset in settings.data.datasets:
-        for seed in settings.weak.seeds:
-            name = designs.unit(dataset, seed)
-            items[name] = label(upstream["weak"][name], settings.labels, name, seed)
-    return items
+    units = designs.units(settings, upstream["data"])
+    return {name: label(upstream["weak"][name], settings.labels, name, unit.seed) for name, unit in units.items()}
 
 
 def label(taught: Arrays, settings: Labels, name: str, seed: int) -> Arrays:

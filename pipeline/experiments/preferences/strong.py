@@ -2,7 +2,8 @@
 
 Items: `<dataset>.<seed>` -> `<rung>/students` (students, n) in the order of `plan`, `<rung>/ceiling` (halves, n: the
 weak half's rows, then the truth half's), `curves` (epochs, students, n), `chain` by teacher for bootstrapping, and
-`<rung>/<precision>` (n') for the sets read twice.  `full.<dataset>.<seed>` -> finetuned networks, where asked for.
+`<rung>/<precision>` (n') for the sets read twice; `<dataset>.<seed>.distinct` -> students and ceilings alone.
+`full.<dataset>.<seed>` -> finetuned networks, where asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, finetuned, students
+from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.language import heads
 
@@ -23,29 +25,23 @@ Array = np.ndarray
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Frozen students of every set and seed, then finetuned ones."""
     bundles = (upstream["data"], upstream["represent"], upstream["labels"])
-    units = {
-        designs.unit(dataset, seed): (dataset, seed, settings, *bundles)
-        for dataset in settings.data.datasets
-        for seed in settings.weak.seeds
-    }
+    units = {name: (unit, settings, *bundles) for name, unit in designs.units(settings, upstream["data"]).items()}
     return pool.map(train, units) | pool.map(finetuned.train, finetuned.units(settings, *bundles))
 
 
 def train(
-    dataset: str,
-    seed: int,
+    unit: Unit,
     settings: Settings,
     data: Mapping[str, Any],
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """All students of one set and seed."""
-    setting = Setting(dataset, seed, settings, data, represent)
-    weak = labels[designs.unit(dataset, seed)]
-    found = {f"chain/{teacher}": end for teacher, end in chained(setting, weak).items()}
-    ends = {name.removeprefix("chain/"): end for name, end in found.items()}
+    """All students of one unit."""
+    setting, weak = Setting(unit, settings, data, represent), labels[unit.name]
+    ends = {} if unit.distinct else chained(setting, weak)
+    found = {f"chain/{teacher}": end for teacher, end in ends.items()}
     for rung in settings.strong.rungs:
-        plan, x = students.plan(settings, rung), setting.design(rung)
+        plan, x = students.plan(settings, rung, unit.distinct), setting.design(rung)
         test = x[setting.rows.test]
         targets = np.column_stack([students.targets(plan, weak, ends), setting.truth[setting.rows.weak]])
         rates = [*(one.rate for one in plan), settings.strong.fit.learning_rate]
@@ -54,20 +50,20 @@ def train(
         predicted = heads.predict(test, fitted)[0]
         found[f"{rung}/students"] = predicted[:-1].astype(np.float32)
         found[f"{rung}/ceiling"] = np.stack([predicted[-1], heads.predict(test, other)[0, 0]])
-        if rung == settings.strong.focus:
+        if rung == settings.strong.focus and not unit.distinct:
             found["curves"] = followed(setting, x[setting.rows.weak], test, weak)
-    return found | twice_read(setting, represent)
+    return found if unit.distinct else found | twice_read(setting, represent)
 
 
 class Setting:
-    """What the fits of one set and seed share."""
+    """What the fits of one unit share."""
 
     def __init__(
-        self, dataset: str, seed: int, settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Arrays]
+        self, unit: Unit, settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Arrays]
     ) -> None:
-        self.dataset, self.seed, self.settings, self.table = dataset, seed, settings, data[dataset]
+        self.dataset, self.seed, self.settings, self.table = unit.dataset, unit.seed, settings, data[unit.dataset]
         self.represent = represent
-        self.rows = designs.parts(self.table, dataset, seed, settings.weak.parts, settings.weak.seeds[0])
+        self.rows = designs.parts(self.table, unit, settings.weak)
         self.truth = designs.labels(self.table)
 
     def design(self, rung: str) -> Array:

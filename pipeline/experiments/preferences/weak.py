@@ -1,6 +1,7 @@
 """Train the teachers on true labels of the truth half, frozen features.
 
-Items: `<dataset>.<seed>` -> `<teacher>/weak` and `<teacher>/test`: probabilities of class 1 (slot A is preferred).
+Items: `<dataset>.<seed>`, and `.distinct` (no prompt twice) -> `<teacher>/weak` and `<teacher>/test`: probabilities of
+class 1 (slot A is preferred).
 """
 
 from collections.abc import Mapping
@@ -12,25 +13,22 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
+from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.common.settings import Settings, Teacher, Weak
 from pipeline.language import heads
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every set and seed."""
+    units = designs.units(settings, upstream["data"])
     bundles = (upstream["data"], upstream["represent"])
-    units = {
-        designs.unit(dataset, seed): (dataset, seed, settings.weak, *bundles)
-        for dataset in settings.data.datasets
-        for seed in settings.weak.seeds
-    }
-    return pool.map(teach, units)
+    return pool.map(teach, {name: (unit, settings.weak, *bundles) for name, unit in units.items()})
 
 
-def teach(dataset: str, seed: int, weak: Weak, data: Mapping[str, Any], represent: Mapping[str, Arrays]) -> Arrays:
-    """All teachers of one set and seed."""
-    table, found = data[dataset], {}
-    rows, truth = designs.parts(table, dataset, seed, weak.parts, weak.seeds[0]), designs.labels(table)
+def teach(unit: Unit, weak: Weak, data: Mapping[str, Any], represent: Mapping[str, Arrays]) -> Arrays:
+    """All teachers of one unit."""
+    dataset, seed, table, found = unit.dataset, unit.seed, data[unit.dataset], {}
+    rows, truth = designs.parts(table, unit, weak), designs.labels(table)
     for name, teacher in weak.teachers.items():
         views = designs.projected(represent[f"{dataset}.{teacher.rung}"], teacher.dimensions, seed, name)
         x = designs.design(views, designs.is_pairs(table), rows)

@@ -8,6 +8,8 @@ import pandas as pd
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
+from pipeline.core.errors import InputError
+from pipeline.experiments.preferences.common.settings import Settings, Weak
 
 Array = np.ndarray
 
@@ -20,18 +22,53 @@ class Parts(NamedTuple):
     test: Array
 
 
-def unit(dataset: str, seed: int) -> str:
-    """Name of the item that holds one set and seed."""
-    return f"{dataset}.{seed}"
+class Unit(NamedTuple):
+    """What is trained and measured together."""
+
+    dataset: str
+    seed: int
+    distinct: bool = False  # no prompt twice in the three parts
+
+    @property
+    def name(self) -> str:
+        """Name of its item."""
+        return f"{self.dataset}.{self.seed}" + (".distinct" if self.distinct else "")
 
 
-def parts(table: pd.DataFrame, dataset: str, seed: int, way: str, first: int) -> Parts:
+def units(settings: Settings, data: Mapping[str, Any]) -> dict[str, Unit]:
+    """Every set and seed, by name; a set with repeated prompts once more without, where that is asked for."""
+    found = [
+        Unit(dataset, seed, distinct)
+        for dataset in settings.data.datasets
+        for distinct in (False, True)
+        if not distinct or settings.weak.also_distinct_prompts and not data[dataset]["prompt"].is_unique
+        for seed in settings.weak.seeds
+    ]
+    return {unit.name: unit for unit in found}
+
+
+def parts(table: pd.DataFrame, unit: Unit, weak: Weak) -> Parts:
     """The published parts, or parts of the same sizes drawn anew from all rows by every seed but the first."""
     sizes = [int((table["part"] == part).sum()) for part in Parts._fields]
     rows = np.arange(sum(sizes))
-    if way == "redrawn" and seed != first:
-        rows = streams.generator(seed, f"preferences/{dataset}/parts").permutation(len(rows))
-    return Parts(*np.split(rows, np.cumsum(sizes)[:2]))
+    if weak.parts == "redrawn" and unit.seed != weak.seeds[0]:
+        rows = streams.generator(unit.seed, f"preferences/{unit.dataset}/parts").permutation(len(rows))
+    found = Parts(*np.split(rows, np.cumsum(sizes)[:2]))
+    return _distinct(found, table["prompt"].to_numpy(), unit.dataset) if unit.distinct else found
+
+
+def _distinct(parts: Parts, prompts: Array, dataset: str) -> Parts:
+    """One row of each prompt, the test part served first and the truth part last."""
+    served = np.concatenate([parts.test, parts.weak, parts.truth])
+    first = set(served[np.unique(prompts[served], return_index=True)[1]].tolist())
+    found = Parts(*(np.array([row for row in rows if row in first], dtype=np.int64) for rows in parts))
+    for part, rows in found._asdict().items():
+        if not len(rows):
+            raise InputError(
+                f"text set '{dataset}', {part}: every prompt occurs in another part as well; "
+                "set weak.also_distinct_prompts to false"
+            )
+    return found
 
 
 def in_order(views: Mapping[str, Array]) -> Parts:

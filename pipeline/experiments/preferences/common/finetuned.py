@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.experiments.preferences.common import designs, measured, models
+from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.experiments.preferences.common.students import Student
 from pipeline.language import reading
@@ -35,10 +36,11 @@ def units(
     found = {}
     for dataset, rung, teacher, seed in _runs(settings):
         name = f"full.{dataset}.{rung}.{teacher}.{seed}"
-        table, parts = data[dataset], parts_of(data[dataset], settings, dataset, seed)
+        unit, table = Unit(dataset, seed), data[dataset]
+        parts = parts_of(table, settings, unit)
         target = designs.labels(table)[parts.weak]
         if teacher != TRUTH:
-            target = labels[designs.unit(dataset, seed)][f"{teacher}/soft/0"][: len(parts.weak)]
+            target = labels[unit.name][f"{teacher}/soft/0"][: len(parts.weak)]
         rows, test = texts(table, parts.weak), texts(table, parts.test)
         found[name] = (settings, rung, rows, test, target, seed, HOME.resolve())
     return found
@@ -92,9 +94,10 @@ def cells(
     for dataset, rung, teacher, seed in _runs(settings):
         if teacher == TRUTH:
             continue
-        parts = parts_of(data[dataset], settings, dataset, seed)
+        unit = Unit(dataset, seed)
+        parts = parts_of(data[dataset], settings, unit)
         student, ceiling = (strong[f"full.{dataset}.{rung}.{who}.{seed}"]["test"] for who in (teacher, TRUTH))
-        taught = {f"{teacher}/test": weak[designs.unit(dataset, seed)][f"{teacher}/test"][: len(student)]}
+        taught = {f"{teacher}/test": weak[unit.name][f"{teacher}/test"][: len(student)]}
         plan = [Student("main", rung, teacher, "soft", 0.0, full.loss, full.learning_rate)]
         scene = measured.scene(data[dataset], parts, seed, settings.evaluate, dataset)
         ceilings = np.stack([ceiling, np.full_like(ceiling, np.nan)])
@@ -112,9 +115,9 @@ def cells(
         )
 
 
-def parts_of(table: pd.DataFrame, settings: Settings, dataset: str, seed: int) -> designs.Parts:
+def parts_of(table: pd.DataFrame, settings: Settings, unit: Unit) -> designs.Parts:
     """Rows of each part, the weak and the test part cut to what is used."""
-    parts, full = designs.parts(table, dataset, seed, settings.weak.parts, settings.weak.seeds[0]), settings.strong.full
+    parts, full = designs.parts(table, unit, settings.weak), settings.strong.full
     return parts._replace(weak=parts.weak[: full.rows], test=parts.test[: full.test_rows])
 
 

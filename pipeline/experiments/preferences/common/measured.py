@@ -40,7 +40,7 @@ class Scene(NamedTuple):
 
 
 def scene(table: pd.DataFrame, parts: designs.Parts, seed: int, settings: Evaluate, dataset: str) -> Scene:
-    """What all students of a set and seed are measured on."""
+    """What all students of a unit are measured on."""
     prompts = table["prompt"].to_numpy()
     trained = np.concatenate([parts.truth, parts.weak])
     stream = streams.generator(seed, f"preferences/{dataset}/bootstrap")

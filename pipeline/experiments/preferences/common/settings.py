@@ -63,10 +63,9 @@ class TextSet(Block):
 
 
 class Data(Block):
-    """Text sets, and whether rows whose prompt has been seen are dropped."""
+    """Text sets and the seed of their coins."""
 
     seed: Seed
-    drop_repeated_prompts: bool
     datasets: Annotated[dict[str, TextSet], Field(min_length=1)]
 
 
@@ -143,10 +142,15 @@ class Teacher(Block):
 
 
 class Weak(Block):
-    """Teachers and their training.  Parts: as published, or drawn anew from all rows by every seed but the first."""
+    """Teachers and their training.
+
+    Parts: as published, or drawn anew from all rows by every seed but the first.  Prompts occur in several rows; on
+    demand all pairs are trained and measured once more on rows of distinct prompts.
+    """
 
     seeds: Seeds
     parts: Literal["published", "redrawn"]
+    also_distinct_prompts: bool
     teachers: Annotated[dict[str, Teacher], Field(min_length=1)]
     fit: Fit
 

@@ -15,7 +15,7 @@ PRECISIONS = ("bfloat16", "float32")
 class Student(NamedTuple):
     """A head on a rung, the teacher and the kind of labels it learns from, and how."""
 
-    panel: str  # main, noise or curve
+    panel: str  # main, noise, curve or distinct
     rung: str
     teacher: str
     kind: str  # soft or hard
@@ -29,9 +29,18 @@ class Student(NamedTuple):
         return f"{self.teacher}/{self.kind}/{self.noise:g}"
 
 
-def plan(settings: Settings, rung: str) -> list[Student]:
-    """Students of one rung that share the main fit: pairs everywhere, all losses, kinds and noise at the focus."""
+def plan(settings: Settings, rung: str, distinct: bool = False) -> list[Student]:
+    """Students of one rung that share the main fit: pairs everywhere, all losses, kinds and noise at the focus.
+
+    On distinct prompts there are the pairs alone.
+    """
     strong, rate = settings.strong, settings.strong.fit.learning_rate
+    if distinct:
+        return [
+            Student("distinct", rung, teacher, "soft", 0.0, loss, rate)
+            for teacher in settings.weak.teachers
+            for loss in strong.pair_losses
+        ]
     focus = rung == strong.focus
     found = [
         Student("main", rung, teacher, kind, 0.0, loss, rate)

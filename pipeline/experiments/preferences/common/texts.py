@@ -50,13 +50,6 @@ def divided(name: str, pool: pd.DataFrame, sizes: Mapping[str, int], seed: int) 
     return {part: pool.iloc[rows] for part, rows in zip(PARTS, np.split(order, ends), strict=False)}
 
 
-def without_repeated_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """One row of each normalised prompt in the whole set, the test part served first: any division is then disjoint."""
-    joined = pd.concat([parts[part].assign(part=part) for part in ("test", "weak", "truth")])
-    kept = joined[~joined["prompt"].duplicated()]
-    return {part: kept[kept["part"] == part].drop(columns="part") for part in PARTS}
-
-
 def shared_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     """Rows of the first part whose normalised prompt also stands in the second, by `first/second`."""
     pairs = (("truth", "test"), ("weak", "test"), ("truth", "weak"))
