@@ -192,7 +192,10 @@ BAD = {
         "needs the model 'big', which is not in the table",
     ),
     "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers, not 7"),
-    "prompts": (same_twice, "'pairs', truth: every prompt occurs in another part .* also_distinct_prompts to false"),
+    "prompts": (
+        same_twice,
+        "'pairs', truth: every prompt occurs in another part as well; set weak.also_distinct_prompts",
+    ),
     "rate": (set_key("weak", "fit", "learning_rate", value=1e38), "lower preferences.weak.fit.learning_rate"),
 }
 

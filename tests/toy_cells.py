@@ -209,6 +209,7 @@ def preferences() -> pd.DataFrame:
     kinds = [("smollm2-18", loss, "soft") for loss in ("cross_entropy", "reverse_kl", "confidence")]
     kinds += [("smollm2-18", "cross_entropy", "hard"), ("smollm2-6", "cross_entropy", "soft")]
     rows = [("main", weak, *kind, 0.0, 3) for weak in teachers for kind in kinds]
+    rows.append(("distinct", "minilm", "smollm2-18", "cross_entropy", "soft", 0.0, 3))
     for weak in teachers[:2]:
         rows += [("noise", weak, "smollm2-18", loss, "soft", share, 3) for loss in noisy for share in (0.0, 0.3)]
         rows += [("curve", weak, "smollm2-18", loss, "soft", 0.0, epoch) for loss in noisy[:2] for epoch in (1, 30)]
@@ -225,7 +226,9 @@ def preferences() -> pd.DataFrame:
     for role, level in (("weak", levels), ("ceiling", 0.7), ("student", 0.66)):
         cells[f"{role}_accuracy"] = level + stream.normal(0, 0.005, len(cells))
     extra = {"head": "frozen", "lr": 0.01, "n_train": 400, "n_eval": 300, "pgr_defined": 1.0, "split": ""}
-    return cells.assign(**extra, labels=[row["labels"] for row in named])
+    cells = cells.assign(**extra, labels=[row["labels"] for row in named])
+    whole = cells.query("dataset == 'harmless' and panel == 'main' and seed == 0").head(1)
+    return pd.concat([cells, whole.assign(head="full", gain_error=0.01)], ignore_index=True)
 
 
 def everything() -> dict[str, pd.DataFrame]:

@@ -20,7 +20,7 @@ def preferences(numbers: Numbers) -> str:
             for role in ("weak", "student", "ceiling")
         )
         gained = f"the student gains most over {best['weak']}: {number(best['accuracy_gain']['value'])}"
-        texts.append(f"{dataset}, {len(groups)} teachers: accuracy {roles}; {gained}.")
+        texts.append(f"{dataset}, {len(groups)} settings: accuracy {roles}; {gained}.")
     return f"{' '.join(texts)} {numbers['reading']}"
 
 

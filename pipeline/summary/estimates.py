@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from pipeline.core import streams
 from pipeline.core.config import Intervals
@@ -27,6 +28,19 @@ def over_units(statistic: str, values: Sequence[float], confidence: float) -> Es
         return intervals.correlation_over_units(values, confidence)
     least, most = _range(statistic)
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
+
+
+def over_rows(share: float, rows: int, confidence: float) -> Estimate:
+    """Share of hits among independent rows with Wilson's interval."""
+    ends = stats.binomtest(round(share * rows), rows).proportion_ci(confidence, method="wilson")
+    return Estimate(share, float(ends.low), float(ends.high), rows)
+
+
+def gain_over_rows(cell: pd.Series, confidence: float) -> Estimate:
+    """Student's accuracy less the teacher's on the same rows, with the normal interval of paired differences."""
+    value = float(cell["student_accuracy"] - cell["weak_accuracy"])
+    half = float(cell["gain_error"] * stats.norm.ppf((1 + confidence) / 2))
+    return Estimate(value, value - half, value + half, int(cell["n_eval"]))
 
 
 def over_units_in_logs(values: Sequence[float], confidence: float) -> Estimate:

@@ -2,9 +2,11 @@
 
 Every interval is over seeds.  Each seed after the first draws the truth, weak and test rows anew, so that the intervals
 hold the luck of training and of the test rows; the seeds share rows, so they are somewhat too short for new texts.
+Networks finetuned whole are trained once: their intervals are over test rows alone.
 PGR is a ratio of means over seeds, and undefined where the interval of the gap (ceiling - weak) reaches zero.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +14,7 @@ import pandas as pd
 
 from pipeline.core.config import Intervals
 from pipeline.summary.charikar import Figure
-from pipeline.summary.estimates import over_units, plain, ratio_over_units
+from pipeline.summary.estimates import gain_over_rows, over_rows, over_units, plain, ratio_over_units
 from pipeline.summary.tables import Tables
 from pipeline.theory.intervals import Estimate
 
@@ -28,10 +30,24 @@ def accuracies(tables: Tables, settings: Intervals) -> dict[str, Any]:
         columns = [f"{role}_{measure}" for measure in ("accuracy", "ece") for role in ROLES]
         over = {column: mean(own, column, settings) for column in columns}
         groups.append({"dataset": dataset, "weak": weak, **over, "accuracy_gain": accuracy_gain(own, settings)})
-    groups.sort(key=lambda group: (group["dataset"], group["weak_accuracy"].value))
+    groups.extend(finetuned(tables[STUDY], settings))
+    groups.sort(key=lambda group: (group["dataset"], "head" in group, group["weak_accuracy"].value))
     better = [group for group in groups if group["accuracy_gain"].low > 0]
     reading = f"The student beats its teacher beyond the interval in {len(better)} of {len(groups)} settings."
     return plain({**stated(cells, settings), "reading": reading, "groups": groups})
+
+
+def finetuned(cells: pd.DataFrame, settings: Intervals) -> list[dict[str, Any]]:
+    """The same of every network trained whole or by adapters; over its test rows, since each is trained once."""
+    groups = []
+    for _, cell in cells[cells["head"].isin(["full", "lora"])].iterrows():
+        rows, line = int(cell["n_eval"]), (-math.inf, math.inf)
+        found: dict[str, Any] = {name: cell[name] for name in ("dataset", "weak", "head", "n_train")}
+        for role in ROLES:
+            found[f"{role}_accuracy"] = over_rows(cell[f"{role}_accuracy"], rows, settings.confidence)
+            found[f"{role}_ece"] = Estimate(cell[f"{role}_ece"], *line, rows)
+        groups.append({**found, "accuracy_gain": gain_over_rows(cell, settings.confidence)})
+    return groups
 
 
 def recovered(tables: Tables, settings: Intervals) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field, model_validator
-from scipy.stats import norm
 
 from pipeline.core.config import Block, Count, NonNegative, Positive
 from pipeline.core.errors import InputError
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import gain_over_rows, over_units, plain
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.tables import Tables
 from pipeline.theory.intervals import Estimate
@@ -43,7 +42,7 @@ class Band(Block):
 class Filter(Block):
     """Which cells: those that equal every key given."""
 
-    panel: Literal["realizable", "pretrained", "perturbed", "main", "noise", "curve"] | None = None
+    panel: Literal["realizable", "pretrained", "perturbed", "main", "noise", "curve", "distinct"] | None = None
     dataset: Literal["esol", "freesolv", "lipop", "harmless", "helpful", "sciq", "cai_harmless"] | None = None
     head: Literal["adamw", "exact", "ball", "mixture", "softmax", "frozen", "full", "lora"] | None = None
     inputs: Literal["fresh", "reused", "same", "half"] | None = None
@@ -154,9 +153,7 @@ def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Esti
     """Gain in accuracy of one student over its test rows.  Raises InputError where there are several students."""
     if len(cells) != 1:
         raise InputError(f"claims.yaml: claim '{claim.id}': over test_row takes one cell, not {len(cells)}; add keys")
-    one = cells.iloc[0]
-    value, half = one["student_accuracy"] - one["weak_accuracy"], one["gain_error"] * norm.ppf((1 + confidence) / 2)
-    return Estimate(value, value - half, value + half, int(one["n_eval"]))
+    return gain_over_rows(cells.iloc[0], confidence)
 
 
 def _row(claim: Claim, estimate: Estimate | None, word: Verdict, why: str) -> dict[str, Any]:
