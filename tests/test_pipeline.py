@@ -91,6 +91,13 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     assert written == {expected}
 
 
+@pytest.mark.parametrize("name", ["figures", "claims", "report"])
+def test_what_reads_the_tables_waits_for_all_of_them(name: str) -> None:
+    written = {path for stage in expanded().values() for out in stage["outs"] for path in out}
+    tables = {path for path in written if path.startswith("results/") and path.endswith(".csv")}
+    assert len(tables) > 4 and tables <= set(expanded()[name]["deps"])
+
+
 def used_blocks(path: Path) -> set[str]:
     """Blocks of the settings that a verb's module reads: `settings.<block>` where settings is the whole model."""
     tree = ast.parse(path.read_text())
