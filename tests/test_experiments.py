@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clones import DVC, commit, copy_repository, dvc, environment
+from tests.clones import DVC, commit, copy_repository, dvc, environment, git
 from tests.conftest import ROOT, tiny_params
 
 COMMANDS = re.findall(r"^    (dvc .*)$", (ROOT / "docs/EXPERIMENTS.md").read_text(), re.M)
@@ -20,6 +20,7 @@ TARGET = "evaluate@synthetic"
 def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """Clone in which the session ran, and what each command printed."""
     clone = copy_repository(tmp_path_factory.mktemp("session"))
+    git(clone, "rm", "-rq", "studies")  # every command reads all stages of a repository
     params = tiny_params()
     params["synthetic"]["data"]["seeds"] = [0]
     params["synthetic"]["strong"]["heads"] = ["exact"]
