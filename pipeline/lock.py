@@ -2,9 +2,12 @@
 
 While a run goes on, the last whole state is kept beside DVC's own notes, and put back before the next run if needed.
 An entry says which inputs gave which outputs, so an older state is never wrong: at most a stage runs again.
+The same can happen to DVC's note of which process uses which file; it is thrown away, as it only speaks of living ones.
 """
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +22,14 @@ from pipeline.core.errors import InputError
 
 LOCK = Path("dvc.lock")
 WHOLE = Path(".dvc/tmp/dvc.lock.whole")
+IN_USE = Path(".dvc/tmp/rwlock")
 INTERVAL = 1.0  # seconds between two looks
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Mend dvc.lock, then keep its last whole state as long as the run goes on."""
+    """Mend what a kill may have damaged, then keep the last whole dvc.lock as long as the run goes on."""
+    forget()
     mend()
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(over,), daemon=True)
@@ -45,6 +50,14 @@ def mend() -> None:
     artifacts.write_bytes(LOCK, WHOLE.read_bytes())
 
 
+def forget() -> None:
+    """Remove DVC's note of the files in use if it is half-written, and not only for as long as writing it takes."""
+    if IN_USE.exists() and not _readable(IN_USE):
+        time.sleep(INTERVAL)
+        if not _readable(IN_USE):
+            IN_USE.unlink(missing_ok=True)
+
+
 def keep() -> None:
     """Copy dvc.lock if it can be read to its end."""
     content = LOCK.read_bytes() if LOCK.exists() else b""
@@ -59,6 +72,13 @@ def whole(content: bytes) -> bool:
     except (YAMLError, UnicodeDecodeError, Invalid):
         return False
     return content.endswith(b"\n")
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text()), dict)
+    except (ValueError, FileNotFoundError):
+        return False
 
 
 def _watch(over: threading.Event) -> None:

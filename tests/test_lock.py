@@ -1,4 +1,4 @@
-"""dvc.lock half-written by a killed run is put back; nothing else touches it."""
+"""What a killed run left half-written: dvc.lock is put back, the note of the files in use thrown away."""
 
 import time
 from pathlib import Path
@@ -42,6 +42,14 @@ def test_a_run_is_watched() -> None:
             time.sleep(0.01)
         lock.LOCK.write_bytes(CONTENT[:100])
     assert lock.WHOLE.read_bytes() == shorter
+
+
+@pytest.mark.parametrize(("content", "stays"), [(b"", False), (b'{"write": {"art', False), (b'{"write": {}}', True)])
+def test_a_half_written_note_of_the_files_in_use_is_thrown_away(content: bytes, stays: bool) -> None:
+    lock.IN_USE.parent.mkdir(parents=True)
+    lock.IN_USE.write_bytes(content)
+    with lock.guarded():
+        assert lock.IN_USE.exists() == stays
 
 
 def test_without_a_kept_state_the_remedy_is_named() -> None:
