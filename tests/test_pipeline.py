@@ -35,6 +35,11 @@ def expanded() -> dict[str, dict]:
     return stages
 
 
+def outputs(stage: dict) -> set[str]:
+    """What a stage writes, its metrics apart."""
+    return {path for kind in ("outs", "plots") for out in stage.get(kind, []) for path in out}
+
+
 def module_path(name: str) -> Path | None:
     path = ROOT / Path(*name.split("."))
     return next((item for item in (path.with_suffix(".py"), path / "__init__.py") if item.exists()), None)
@@ -85,7 +90,7 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     assert stage["cmd"] == f"python -m pipeline.{verb} {experiment}"
     read = {dep for dep in stage["deps"] if dep.startswith("artifacts/")}
     assert read == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
-    written = {path for out in stage["outs"] for path in out}
+    written = outputs(stage)
     results = {"evaluate": "cells.csv", "reliability": "reliability.csv"}
     expected = f"results/{experiment}/{results[verb]}" if verb in results else f"artifacts/{verb}/{experiment}"
     assert written == {expected}
@@ -93,7 +98,7 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
 
 @pytest.mark.parametrize("name", ["figures", "claims", "report"])
 def test_what_reads_the_tables_waits_for_all_of_them(name: str) -> None:
-    written = {path for stage in expanded().values() for out in stage["outs"] for path in out}
+    written = {path for stage in expanded().values() for path in outputs(stage)}
     tables = {path for path in written if path.startswith("results/") and path.endswith(".csv")}
     assert len(tables) > 4 and tables <= set(expanded()[name]["deps"])
 
