@@ -103,6 +103,13 @@ def test_what_reads_the_tables_waits_for_all_of_them(name: str) -> None:
     assert len(tables) > 4 and tables <= set(expanded()[name]["deps"])
 
 
+@pytest.mark.parametrize("name", expanded())
+def test_what_git_keeps_enters_the_run_cache_or_is_remade_from_what_lies_there(name: str) -> None:
+    """DVC leaves out of its run cache every stage with a plain output that only git keeps."""
+    plain = [options for out in expanded()[name].get("outs", []) for options in out.values()]
+    assert all(options.get("persist") for options in plain if options.get("cache") is False)
+
+
 def used_blocks(path: Path) -> set[str]:
     """Blocks of the settings that a verb's module reads: `settings.<block>` where settings is the whole model."""
     tree = ast.parse(path.read_text())
