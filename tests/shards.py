@@ -93,7 +93,9 @@ def clones(folder: Path, config: str, count: int) -> list[Path]:
 def make(clone: Path, stages: Sequence[str]) -> str:
     """Run these stages and what they need, then push to both remotes."""
     shown = dvc(clone, "repro", *stages)
-    return shown + "".join(dvc(clone, "push", "--run-cache", "--remote", remote) for remote in ("folder", "s3"))
+    return shown + "".join(
+        command(clone, sys.executable, "-m", "pipeline.share", remote) for remote in ("folder", "s3")
+    )
 
 
 def take(clone: Path, stages: Sequence[str], remote: str) -> str:
@@ -104,7 +106,12 @@ def take(clone: Path, stages: Sequence[str], remote: str) -> str:
 
 def dvc(clone: Path, *arguments: str) -> str:
     """What a DVC command prints; it must succeed."""
-    done = subprocess.run([*DVC, *arguments], cwd=clone, env=environment(**KEYS), capture_output=True, text=True)
+    return command(clone, *DVC, *arguments)
+
+
+def command(clone: Path, *words: str) -> str:
+    """What a command prints in a clone; it must succeed."""
+    done = subprocess.run(words, cwd=clone, env=environment(**KEYS), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
