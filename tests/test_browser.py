@@ -27,7 +27,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTHS = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1360, "height": 900}}
 LARGEST = 4_000_000  # bytes of the page, which is in git
 Open = Callable[..., Page]
-EVERY_VERDICT = "yao2025"  # a source whose claims have each verdict at least once
+EVERY_VERDICT = "yao2025reverse"  # a source whose claims have each verdict at least once
 CONTROLS = """[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]')]
     .filter((each) => each.checkVisibility()).length"""
 FOCUS = """(getComputedStyle(document.activeElement).outlineStyle === 'none' && document.activeElement !== document.body
