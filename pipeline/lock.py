@@ -52,9 +52,9 @@ def mend() -> None:
 
 def forget() -> None:
     """Remove DVC's note of the files in use if it is half-written, and not only for as long as writing it takes."""
-    if IN_USE.exists() and not _readable(IN_USE):
+    if _damaged(IN_USE):
         time.sleep(INTERVAL)
-        if not _readable(IN_USE):
+        if _damaged(IN_USE):
             IN_USE.unlink(missing_ok=True)
 
 
@@ -74,11 +74,13 @@ def whole(content: bytes) -> bool:
     return content.endswith(b"\n")
 
 
-def _readable(path: Path) -> bool:
+def _damaged(path: Path) -> bool:
     try:
-        return isinstance(json.loads(path.read_text()), dict)
-    except (ValueError, FileNotFoundError):
+        return not isinstance(json.loads(path.read_text()), dict)
+    except FileNotFoundError:
         return False
+    except ValueError:
+        return True
 
 
 def _watch(over: threading.Event) -> None:

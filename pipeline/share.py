@@ -28,7 +28,8 @@ def share(remote: str | None) -> str:
             needed = set().union(*repo.stage_cache.get_used_objs(runs).values())
             missing = repo.cloud.push(needed, remote=remote).failed
         except DvcException as error:
-            raise InputError(f"nothing was shared: {error}; `dvc remote list` shows the remotes") from None
+            reason = " ".join(str(error).split())
+            raise InputError(f"nothing was shared: {reason}; `dvc remote list` shows the remotes") from None
     if missing:
         raise InputError(f"{len(missing)} of {len(needed)} files could not be pushed; try again, or see `dvc push -v`")
     return f"{len(runs)} runs and {len(needed)} files are there for others"

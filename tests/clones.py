@@ -66,11 +66,16 @@ def environment(**extra: str) -> dict[str, str]:
     return {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", **extra}
 
 
-def dvc(clone: Path, *arguments: str) -> str:
-    """What a DVC command prints; it must succeed."""
-    done = subprocess.run([*DVC, *arguments], cwd=clone, env=environment(), capture_output=True, text=True)
+def command(clone: Path, *words: str, **extra: str) -> str:
+    """What a command prints in a clone, with these environment variables besides; it must succeed."""
+    done = subprocess.run(words, cwd=clone, env=environment(**extra), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def dvc(clone: Path, *arguments: str, **extra: str) -> str:
+    """The same of a DVC command."""
+    return command(clone, *DVC, *arguments, **extra)
 
 
 def outcomes(clone: Path) -> dict[str, str]:

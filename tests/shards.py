@@ -7,7 +7,6 @@ What travels is DVC's run cache: for each stage that ran, the hashes of what it 
 
 import argparse
 import logging
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.clones import DVC, commit, copy_repository, environment, git, outcomes
+from tests.clones import command, commit, copy_repository, dvc, git, outcomes
 from tests.conftest import tiny_params
 
 HALVES = (("evaluate@synthetic", "evaluate@kl"), ("evaluate@molecules", "evaluate@digits"))
@@ -93,27 +92,16 @@ def clones(folder: Path, config: str, count: int) -> list[Path]:
 def make(clone: Path, stages: Sequence[str]) -> str:
     """Run these stages and what they need, then push to both remotes."""
     shown = dvc(clone, "repro", *stages)
-    return shown + "".join(
-        command(clone, sys.executable, "-m", "pipeline.share", remote) for remote in ("folder", "s3")
-    )
+    for remote in ("folder", "s3"):
+        command(clone, sys.executable, "-m", "pipeline.share", remote, **KEYS)
+    return shown
 
 
 def take(clone: Path, stages: Sequence[str], remote: str) -> str:
     """Pull what others ran, then ask for the stages, whose files are pulled as they are found."""
     (clone / ".dvc/config.local").write_text(f"[core]\n    remote = {remote}\n")
-    return dvc(clone, "pull", "--run-cache", "--allow-missing") + dvc(clone, "repro", "--pull", *stages)
-
-
-def dvc(clone: Path, *arguments: str) -> str:
-    """What a DVC command prints; it must succeed."""
-    return command(clone, *DVC, *arguments)
-
-
-def command(clone: Path, *words: str) -> str:
-    """What a command prints in a clone; it must succeed."""
-    done = subprocess.run(words, cwd=clone, env=environment(**KEYS), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    pulled = dvc(clone, "pull", "--run-cache", "--allow-missing", **KEYS)
+    return pulled + dvc(clone, "repro", "--pull", *stages, **KEYS)
 
 
 def ran(shown: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import archive
 from pipeline.core.errors import InputError
-from tests.test_pipeline import copy_repository
+from tests.clones import copy_repository
 
 AUTHOR = (" ".join(["Ada", "Example"]), "@".join(["ada", "example.org"]))  # in no file, this one included
 

@@ -71,11 +71,9 @@ def fill(folder: Path) -> None:
         artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
         Image.new("RGB", (3, 2), "white").save(artifacts.FIGURES / f"{name}.png")
     claims.main()
-    for study, snapshot in {
-        name: publish.folder(name) for name in ("realizability", "preferences", "molecules_study")
-    }.items():
+    for study in ("realizability", "preferences", "molecules_study"):
         written = {"study": study, "params": stage.config.load(study).model_dump(mode="json")}
-        artifacts.write_json(snapshot / "manifest.json", written)
+        artifacts.write_json(publish.folder(study) / "manifest.json", written)
     reference.keep()
 
 
