@@ -18,7 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.core import config  # noqa: E402
+from pipeline.core import experiments  # noqa: E402
 from pipeline.experiments.preferences.common import models  # noqa: E402
 from pipeline.language import loading, reading  # noqa: E402
 from pipeline.language.reading import ReadOut  # noqa: E402
@@ -50,7 +50,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with lzma.open(Path("data/preferences/harmless_test.jsonl.xz"), "rt", encoding="utf-8") as lines:
         texts = [json.loads(next(lines))["chosen"] for _ in range(TEXTS)]
-    place = models.place(config.load("preferences").represent.models["smollm2"])
+    place = models.place(experiments.load("preferences").settings.represent.models["smollm2"])
     full, half = (loading.load(place.files, precision) for precision in ("float32", "bfloat16"))
     tokens = int(reading.lengths(full, texts).sum())
     for warm in (full, half):

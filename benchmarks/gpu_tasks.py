@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.core import config, streams  # noqa: E402
+from pipeline.core import experiments, streams  # noqa: E402
 from pipeline.core.artifacts import Arrays  # noqa: E402
 from pipeline.experiments.synthetic import represent  # noqa: E402
 from pipeline.experiments.synthetic.common import fitting  # noqa: E402
@@ -34,7 +34,7 @@ TINY, TINY_EPOCHS = (8, 16), 2
 
 def main() -> None:
     """One line a number of tasks."""
-    settings, device = config.load("synthetic"), machine.device()
+    settings, device = experiments.load("synthetic").settings, machine.device()
     counts, epochs = (LARGE, LARGE_EPOCHS) if device.type == "cuda" else (TINY, TINY_EPOCHS)
     recipe = settings.strong.adamw.model_copy(update={"epochs": epochs})
     for count in counts:

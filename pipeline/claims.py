@@ -1,4 +1,4 @@
-"""Judge what the papers say.  claims.yaml, {results,published}/*/cells.csv -> results/claims.json
+"""Judge what the papers say.  claims.yaml, {results,published}/*/cells.csv -> report/claims.json
 
 python -m pipeline.claims
 """
@@ -20,7 +20,7 @@ from pipeline.summary.figures import FIGURES
 from pipeline.summary.verdicts import Claim, judge
 
 SOURCE = Path("claims.yaml")
-JUDGED = artifacts.RESULTS / "claims.json"
+JUDGED = artifacts.REPORT / "claims.json"
 
 
 def main() -> None:

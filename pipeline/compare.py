@@ -6,16 +6,15 @@ Both become columns: in a table as they stand; in a document all values under on
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import NAMES
+from pipeline.core.cells import NAMES
 
-KEYS = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "loss", "direction", "epoch", "seed", "task")
 POSITION = re.compile(r"\[\d+\]")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -31,13 +30,13 @@ class Column(NamedTuple):
     place: Callable[[int], str]  # where the value of a row stands
 
 
-def tables(fresh: bytes, reference: bytes) -> list[Column]:
-    """Columns of two CSV tables, row by row."""
+def tables(fresh: bytes, reference: bytes, keys: Sequence[str]) -> list[Column]:
+    """Columns of two CSV tables, row by row; ``keys``: columns that name a row."""
     new, old = (pd.read_csv(BytesIO(content), dtype=dict.fromkeys(NAMES, str)) for content in (fresh, reference))
     if list(new.columns) != list(old.columns) or len(new) != len(old):
         shapes = [pd.Series([f"{len(table)} rows, {len(table.columns)} columns"]) for table in (new, old)]
         return [_column("the whole table", *shapes, lambda row: "its shape")]
-    return [_column(column, new[column], old[column], lambda row: _named(old, row)) for column in old]
+    return [_column(column, new[column], old[column], lambda row: _named(old, row, keys)) for column in old]
 
 
 def documents(fresh: bytes, reference: bytes) -> list[Column]:
@@ -66,8 +65,8 @@ def _column(name: str, new: pd.Series, old: pd.Series, place: Callable[[int], st
     return Column(name, new, old, apart, scale, place)
 
 
-def _named(table: pd.DataFrame, row: int) -> str:
-    known = [(key, table[key].iloc[row]) for key in KEYS if key in table and pd.notna(table[key].iloc[row])]
+def _named(table: pd.DataFrame, row: int, keys: Sequence[str]) -> str:
+    known = [(key, table[key].iloc[row]) for key in keys if key in table and pd.notna(table[key].iloc[row])]
     return f"line {row + 2} ({', '.join(f'{key} {value}' for key, value in known)})"
 
 

@@ -1,4 +1,4 @@
-"""dvc.lock, which DVC writes in place: a run killed in that moment leaves half of it, and every later run would stop.
+"""A dvc.lock, which DVC writes in place: a run killed in that moment leaves half of it, and every later run would stop.
 
 While a run goes on, the last whole state is kept beside DVC's own notes, and put back before the next run if needed.
 An entry says which inputs gave which outputs, so an older state is never wrong: at most a stage runs again.
@@ -21,18 +21,18 @@ from pipeline.core import artifacts
 from pipeline.core.errors import InputError
 
 LOCK = Path("dvc.lock")
-WHOLE = Path(".dvc/tmp/dvc.lock.whole")
-IN_USE = Path(".dvc/tmp/rwlock")
+NOTES = Path(".dvc/tmp")
+IN_USE = NOTES / "rwlock"
 INTERVAL = 1.0  # seconds between two looks
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Mend what a kill may have damaged, then keep the last whole dvc.lock as long as the run goes on."""
+def guarded(lock: Path = LOCK) -> Iterator[None]:
+    """Mend what a kill may have damaged, then keep the last whole state of a dvc.lock as long as the run goes on."""
     forget()
-    mend()
+    mend(lock)
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(over,), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(lock, over), daemon=True)
     watcher.start()
     try:
         yield
@@ -41,13 +41,18 @@ def guarded() -> Iterator[None]:
         watcher.join()
 
 
-def mend() -> None:
-    """Put the last whole state back where dvc.lock cannot be read.  Raises InputError where none was kept."""
-    if not LOCK.exists() or whole(LOCK.read_bytes()):
+def mend(lock: Path = LOCK) -> None:
+    """Put the last whole state back where a dvc.lock cannot be read.  Raises InputError where none was kept."""
+    if not lock.exists() or whole(lock.read_bytes()):
         return
-    if not WHOLE.exists():
-        raise InputError(f"{LOCK} is damaged (a killed run, or a merge); restore it with `git checkout {LOCK}`")
-    artifacts.write_bytes(LOCK, WHOLE.read_bytes())
+    if not kept(lock).exists():
+        raise InputError(f"{lock} is damaged (a killed run, or a merge); restore it with `git checkout {lock}`")
+    artifacts.write_bytes(lock, kept(lock).read_bytes())
+
+
+def kept(lock: Path) -> Path:
+    """Where the last whole state lies."""
+    return NOTES / f"{'-'.join(lock.parts)}.whole"
 
 
 def forget() -> None:
@@ -58,11 +63,11 @@ def forget() -> None:
             IN_USE.unlink(missing_ok=True)
 
 
-def keep() -> None:
-    """Copy dvc.lock if it can be read to its end."""
-    content = LOCK.read_bytes() if LOCK.exists() else b""
+def keep(lock: Path = LOCK) -> None:
+    """Copy a dvc.lock if it can be read to its end."""
+    content = lock.read_bytes() if lock.exists() else b""
     if whole(content):
-        artifacts.write_bytes(WHOLE, content)
+        artifacts.write_bytes(kept(lock), content)
 
 
 def whole(content: bytes) -> bool:
@@ -83,13 +88,13 @@ def _damaged(path: Path) -> bool:
         return True
 
 
-def _watch(over: threading.Event) -> None:
+def _watch(lock: Path, over: threading.Event) -> None:
     seen = None
     while True:
         last = over.wait(INTERVAL)
-        now = LOCK.stat().st_mtime_ns if LOCK.exists() else None
+        now = lock.stat().st_mtime_ns if lock.exists() else None
         if now != seen:
-            keep()
+            keep(lock)
             seen = now
         if last:
             return

@@ -6,18 +6,14 @@ python -m pipeline.pack [archive]        by default artifacts/pack.tar
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
-
-from ruamel.yaml import YAML
+from typing import IO
 
 from pipeline import publish
-from pipeline.core import artifacts, config
+from pipeline.core import artifacts, experiments, files
 from pipeline.core.errors import InputError, command_line
-from pipeline.experiments.preferences.common import files
-from pipeline.experiments.preferences.common.fields import File
 
 LIMIT = 64 * 2**20
 ARCHIVE = artifacts.ARTIFACTS / "pack.tar"
@@ -39,8 +35,8 @@ def main() -> None:
 
 
 def gpu_studies() -> list[str]:
-    """Studies whose folder is named `*_gpu`."""
-    return sorted(path.parent.name for path in publish.STUDIES.glob("*_gpu/dvc.yaml"))
+    """Studies for a GPU."""
+    return [name for name in experiments.studies() if experiments.load(name).header.device == "gpu"]
 
 
 def sources() -> dict[Path, Path]:
@@ -57,24 +53,14 @@ def tracked() -> list[Path]:
 
 
 def mirrored(studies: list[str]) -> dict[Path, Path]:
-    """Files of the mirror that the studies name in params.yaml, each checked: place in the archive -> file."""
-    document = YAML(typ="safe").load(config.PARAMS)
+    """Files of the mirror that the studies name, each checked: place in the archive -> file."""
     found: dict[Path, Path] = {}
     for study in studies:
-        for file in named_files(document[study]):
+        for file in files.named(experiments.load(study).settings.model_dump(mode="json")):
             path = files.found(f"study {study}", file, "unpack the data of this project there")
             if files.SHIPPED not in path.parents:
                 found[MIRROR / file.path] = path
     return found
-
-
-def named_files(block: Any) -> Iterator[File]:
-    """Every `path` with a `sha256` anywhere in a block of settings."""
-    if isinstance(block, Mapping):
-        if {"path", "sha256"} <= set(block):
-            yield File(path=block["path"], sha256=block["sha256"])
-        for value in block.values():
-            yield from named_files(value)
 
 
 def pack(target: Path, contents: Mapping[Path, Path]) -> None:
@@ -85,7 +71,7 @@ def pack(target: Path, contents: Mapping[Path, Path]) -> None:
         named = ", ".join(f"{place} ({megabytes(sizes[place])})" for place in biggest)
         raise InputError(
             f"{megabytes(sum(sizes.values()))} to pack, over the limit of {megabytes(LIMIT)}; the biggest are {named}; "
-            "take text sets out of the studies' blocks in params.yaml"
+            "take text sets out of the studies"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}")
@@ -121,8 +107,7 @@ def instructions(target: Path, studies: list[str]) -> str:
     prepare = f"mkdir w2s && tar xf {target.name} -C w2s && cd w2s && export W2S_MIRROR={MIRROR} W2S_DEVICE=cuda"
     steps = [f"there:  {prepare}", "        python -m dvc config --local core.no_scm true"]
     for study in studies:
-        run = f"python -m dvc repro studies/{study}/dvc.yaml && python -m pipeline.publish {study}"
-        steps.append(f"        {run}   (bring published/{study} back)")
+        steps.append(f"        python -m pipeline.study {study}   (bring published/{study} back)")
     return "\n".join(["", *steps])
 
 

@@ -3,15 +3,12 @@
 python -m pipeline.pretrain preferences
 """
 
-import importlib
-import importlib.util
 import sys
 import time
 
-from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core import artifacts, experiments, parallel, stage
 from pipeline.core.errors import InputError, command_line
-
-VERB = "pretrain"
+from pipeline.core.experiments import PRETRAIN
 
 
 def main() -> None:
@@ -25,14 +22,15 @@ def run(study: str) -> None:
     """Pretrain what is not there yet; a killed run goes on where it was."""
     # Not a verb of core/stage.py: what it writes is no bundle but folders that any loader of the hub can read.
     started = time.perf_counter()
-    settings = config.load(study)
-    if importlib.util.find_spec(f"pipeline.experiments.{study}.{VERB}") is None:
+    experiment = experiments.load(study)
+    if not experiment.has(PRETRAIN):
         raise InputError(f"{study} pretrains no language model; preferences does")
+    stage.stated(experiment)
     parallel.single_thread()
-    partial = artifacts.ARTIFACTS / "partial" / f"{VERB}-{study}"
-    module = importlib.import_module(f"pipeline.experiments.{study}.{VERB}")
-    module.run(settings, artifacts.folder(VERB, study), partial)
-    stage.record_runtime(f"{VERB}-{study}", time.perf_counter() - started)
+    partial = artifacts.ARTIFACTS / "partial" / f"{PRETRAIN}-{study}"
+    with experiment.named():
+        experiment.function(PRETRAIN)(experiment.until(PRETRAIN), artifacts.folder(PRETRAIN, study), partial)
+    stage.record_runtime(f"{PRETRAIN}-{study}", time.perf_counter() - started)
 
 
 if __name__ == "__main__":

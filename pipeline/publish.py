@@ -1,10 +1,9 @@
-"""Copy a study's cells into git with a manifest of how they came about.  results/<study> -> published/<study>
+"""Copy a study's cells into git with a manifest of how they came about.  artifacts/results/ -> published/<study>
 
 python -m pipeline.publish realizability
 python -m pipeline.publish --check        what each snapshot is older than: settings (an error), code
 """
 
-import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -12,13 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from pipeline import cells
-from pipeline.core import artifacts, config
+from pipeline.core import artifacts, cells, experiments, keys, stage
 from pipeline.core.errors import InputError, command_line
+from pipeline.core.experiments import BLOCKS, Experiment
 
-STUDIES = Path("studies")
 REVISION = Path(".revision")  # written by pipeline.pack, for a machine without git history
 PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datasets", "gguf", "peft")
 
@@ -47,28 +43,31 @@ def check() -> None:
 
 def publish(study: str) -> Path:
     """Copy cells and metrics, and write the manifest; returns the folder."""
-    config.load(study)
-    source, target = artifacts.RESULTS / study, folder(study)
+    experiment = experiments.load(study)
+    if not experiment.is_study:
+        raise InputError(f"{study} belongs to the main job, whose results git keeps; name a study")
+    source, target = stage.results(experiment), folder(study)
     cells.read(source / "cells.csv")
     artifacts.read_item(source / "metrics.json")
-    written = manifest(study)
+    written = manifest(experiment)
     for name in ("cells.csv", "metrics.json"):
         artifacts.write_bytes(target / name, (source / name).read_bytes())
     artifacts.write_json(target / "manifest.json", written)
     return target
 
 
-def manifest(study: str) -> dict[str, Any]:
+def manifest(experiment: Experiment) -> dict[str, Any]:
     """Code, settings, data hash, device, versions, wall time and, where measured, throughput of a study's run."""
+    study = experiment.name
     runtimes = sorted(artifacts.RUNTIME.glob(f"*-{study}.json"))
     measured = throughput(study)
     return {
         "study": study,
         "revision": revision().split("+")[0],
         "uncommitted_changes": revision().endswith("+changes"),
-        "code_sha256": code(study),
-        "params": config.load(study).model_dump(mode="json"),
-        "data_sha256": artifacts.sha256(artifacts.Bundle(artifacts.folder("data", study)).folder),
+        "code_sha256": code(experiment),
+        "params": experiment.settings.model_dump(mode="json"),
+        "data_sha256": artifacts.sha256(artifacts.Bundle(stage.folder("data", experiment)).folder),
         "device": device(measured),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -78,18 +77,18 @@ def manifest(study: str) -> dict[str, Any]:
 
 
 def folder(study: str) -> Path:
-    """Where a study is published; `molecules_study`, a longer run of `molecules`, as published/molecules."""
-    return artifacts.PUBLISHED / study.removesuffix("_study")
+    """Where a study is published."""
+    return artifacts.PUBLISHED / study
 
 
 def stale(study: str) -> bool:
-    """Whether a published snapshot was made with other settings than params.yaml holds now."""
+    """Whether a published snapshot was made with other settings than its file in studies/ holds now."""
     path = folder(study) / "manifest.json"
     recorded = artifacts.read_item(path)
     for key in ("study", "params"):
         if key not in recorded:
             raise InputError(f"{path} lacks {key}; restore it with `git checkout {path}`")
-    return recorded["params"] != config.load(recorded["study"]).model_dump(mode="json")
+    return recorded["params"] != experiments.load(recorded["study"]).settings.model_dump(mode="json")
 
 
 def revision() -> str:
@@ -102,30 +101,18 @@ def revision() -> str:
 def older_than(study: str) -> list[str]:
     """What has changed since a snapshot was made; a snapshot from before code was recorded says that."""
     recorded = artifacts.read_item(folder(study) / "manifest.json")
-    found = ["older than the settings in params.yaml"] if stale(study) else []
+    found = [f"older than the settings in {experiments.load(recorded['study']).path}"] if stale(study) else []
     if "code_sha256" not in recorded:
         return [*found, "code not recorded"]
-    if recorded["code_sha256"] != code(recorded["study"]):
+    if recorded["code_sha256"] != code(experiments.load(recorded["study"])):
         found.append("older than the code it claims")
     return found
 
 
-def code(study: str) -> str:
-    """Hash of every source file that the stages of a study depend on."""
-    digest = hashlib.sha256()
-    for file in sources(study):
-        digest.update(file.as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def sources(study: str) -> list[Path]:
-    """Source files that the stages of a study depend on, as its dvc.yaml lists them."""
-    found: set[Path] = set()
-    for stage in _stages(study):
-        for dep in map(Path, stage["deps"]):
-            if dep.parts[0] == "pipeline":
-                found.update(dep.rglob("*.py") if dep.is_dir() else [dep])
-    return sorted(found)
+def code(experiment: Experiment) -> str:
+    """Hash of every module that the stages of a study load."""
+    verbs = (verb for verb in BLOCKS if experiment.has(verb))
+    return keys.code({path for verb in verbs for path in keys.sources(experiment, verb)})
 
 
 def throughput(study: str) -> dict[str, Any]:
@@ -138,14 +125,6 @@ def device(measured: dict[str, Any]) -> str:
     """The GPUs that trainings ran on; the processor where none did."""
     gpus = sorted({record["device"] for record in measured.values()} - {"CPU"})
     return ", ".join([*gpus, f"{platform.machine()} CPU"])
-
-
-def _stages(study: str) -> list[dict[str, Any]]:
-    for path in sorted(STUDIES.glob("*/dvc.yaml")):
-        stages = list(YAML(typ="safe").load(path)["stages"].values())
-        if any(stage["cmd"].split()[-1] == study for stage in stages):
-            return stages
-    raise InputError(f"no {STUDIES}/*/dvc.yaml has stages of '{study}'; name a study of params.yaml")
 
 
 def _git(*arguments: str) -> str:

@@ -45,7 +45,7 @@ def current(path: Path) -> str:
 def block(root: Path) -> str:
     """The block that the results call for: panels of both papers, then claims."""
     squared, kl = (artifacts.read_item(root / f"results/{name}/metrics.json") for name in ("synthetic", "kl"))
-    claims = artifacts.read_item(root / "results/claims.json")
+    claims = artifacts.read_item(root / "report/claims.json")
     return "\n".join([BEGIN, "", *_panels(squared), "", *_students(kl), "", *_claims(claims), "", END])
 
 

@@ -14,7 +14,9 @@ PATTERNS = (
     "results/*/cells.csv",
     "results/*/reliability.csv",
     "results/*/metrics.json",
-    "results/claims.json",
+    "artifacts/results/*/cells.csv",
+    "artifacts/results/*/metrics.json",
+    "report/claims.json",
     "paper_figures/*.json",
 )
 SNAPSHOTS = ("published/*/cells.csv", "published/*/metrics.json")
@@ -36,8 +38,8 @@ def paths() -> list[Path]:
 
 def content(path: Path) -> bytes | None:
     """Bytes of a file of results as it came; None where it did not come with the repository."""
-    if path.parts[0] == artifacts.RESULTS.name and len(path.parts) == 3:
-        return _bytes(path) or _bytes(publish.folder(path.parts[1]) / path.name)
+    if artifacts.STUDY_RESULTS in path.parents:
+        return _bytes(publish.folder(path.parent.name) / path.name)
     return _bytes(path)
 
 
@@ -51,7 +53,7 @@ def _bytes(path: Path) -> bytes | None:
 
 def _listed() -> list[Path]:
     if _clone():
-        command = ["git", "ls-tree", "-r", "--name-only", "-z", "HEAD", "results", "paper_figures"]
+        command = ["git", "ls-tree", "-r", "--name-only", "-z", "HEAD", "results", "report", "paper_figures"]
         names = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return [Path(name) for name in names.split("\0") if name]
     return [path.relative_to(KEPT) for path in KEPT.rglob("*") if path.is_file()]

@@ -24,7 +24,7 @@ from pipeline.page.alternatives import alternative
 from pipeline.summary import tables, words
 from pipeline.summary.figures import FIGURES
 
-PAGE = Path("report") / "index.html"
+PAGE = artifacts.REPORT / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")
 TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
@@ -46,7 +46,7 @@ def build() -> str:
     """The page of what lies in the working folder."""
     sources = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
     figures = [figure(name) for name, known in FIGURES.items() if known.experiment in sources]
-    claims = artifacts.read_item(artifacts.RESULTS / "claims.json")
+    claims = artifacts.read_item(artifacts.REPORT / "claims.json")
     return page(figures, claims, points.views(tables.read(config.experiments())))
 
 

@@ -39,7 +39,7 @@ def main() -> None:
 
 def summary(committed: dict[str, pd.DataFrame | None], seconds: float) -> str:
     """Figures, verdicts, report, distance from the committed cells, time."""
-    verdicts = Counter(claim["verdict"] for claim in json.loads((artifacts.RESULTS / "claims.json").read_text()))
+    verdicts = Counter(claim["verdict"] for claim in json.loads((artifacts.REPORT / "claims.json").read_text()))
     lines = [
         f"figures  {len(list(artifacts.FIGURES.glob('*.png')))} in {artifacts.FIGURES}/ (PDF, PNG, numbers as JSON)",
         f"claims   {', '.join(f'{count} {verdict}' for verdict, count in sorted(verdicts.items()))}",

@@ -7,19 +7,16 @@ run goes on and a grid that grew runs only what is new.
 """
 
 import argparse
-import hashlib
 import os
 import time
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.core import artifacts, config, parallel
+from pipeline.core import artifacts, config, experiments, keys, parallel
 from pipeline.core.errors import command_line
+from pipeline.core.experiments import VERBS
 from pipeline.sweeping import cells, grid, summary
-
-# What can change a cell; the rest of the package is free to change under a sweep that runs for days.
-CODE = ("cells.py", "core", "experiments", "models", "sweeping", "theory")
 
 
 def main() -> None:
@@ -39,7 +36,7 @@ def run(name: str) -> str:
     sweep = grid.load(name)
     shards = list(grid.shards(sweep, grid.SWEEPS / f"{name}.yaml"))
     home = artifacts.ARTIFACTS / "sweeps" / name
-    folder = home / f"shards-{code()}"
+    folder = home / f"shards-{code(sweep.experiment)}"
     missing = [shard for shard in shards if not (folder / f"{shard.name}.parquet").exists()]
     units = {shard.name: (sweep.experiment, shard.settings, shard.point, shard.seeds) for shard in missing}
     finished = parallel.unordered(cells.shard, units)
@@ -52,13 +49,11 @@ def run(name: str) -> str:
     return f"{count} cells in {len(shards)} shards, {len(missing)} of them run in {seconds:.1f} s: {home}"
 
 
-def code() -> str:
-    """Hash of the sources that make cells."""
-    digest, package = hashlib.sha256(), Path(__file__).parent
-    for module in sorted(path for name in CODE for path in [package / name, *(package / name).rglob("*.py")]):
-        if module.is_file():
-            digest.update(str(module.relative_to(package)).encode() + module.read_bytes())
-    return digest.hexdigest()[:16]
+def code(experiment: str) -> str:
+    """Hash of what makes its cells; the rest of the package is free to change under a sweep that runs for days."""
+    chosen = experiments.load(experiment)
+    verbs = {path for verb in VERBS for path in keys.sources(chosen.owner(verb), verb)}
+    return keys.code(verbs | set(keys.reached([Path(cells.__file__)])))[:16]
 
 
 if __name__ == "__main__":

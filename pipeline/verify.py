@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import compare, reference
 from pipeline.claims import JUDGED
 from pipeline.compare import Column
-from pipeline.core import artifacts
+from pipeline.core import artifacts, cells, experiments
 from pipeline.core.errors import InputError, command_line
 from pipeline.summary.figures import FIGURES
 
@@ -33,6 +33,7 @@ TOLERANCES = {
     "digits": Tolerance(1e-8, 1e-4, "heads solved and trained in float64 and float32; measured 1e-6"),
     "kl": Tolerance(1e-8, 1e-3, "the same heads, trained longer on networks' features; not measured"),
     "molecules": Tolerance(1e-8, 0.1, "transformers pretrained with torch, where rounding grows; not measured"),
+    "molecules_study": Tolerance(1e-8, 0.1, "the same"),
     "preferences": Tolerance(1e-8, 0.1, "language models read in bfloat16; not measured"),
 }
 EXACT = Tolerance(0.0, 0.0, "arithmetic of a few numbers")
@@ -78,18 +79,20 @@ def outcome(path: Path) -> Outcome:
 def tolerance(path: Path, column: str, claimed: Mapping[str, str]) -> Tolerance:
     """What is allowed in a column of a file: that of the experiment whose numbers stand there.
 
-    claimed: experiment by claim, for results/claims.json, where each column is a claim's (`[id].measured`).
+    claimed: experiment by claim, for report/claims.json, where each column is a claim's (`[id].measured`).
     """
     if path == JUDGED:
         name = claimed.get(column.strip("[").partition("]")[0], "")
     else:
         name = FIGURES[path.stem].experiment if path.parent == artifacts.FIGURES else path.parent.name
-    return TOLERANCES.get(Path(name).name.removesuffix("_study"), EXACT)
+    return TOLERANCES.get(Path(name).name, EXACT)
 
 
 def _columns(path: Path, fresh: bytes, came: bytes) -> list[Column]:
     try:
-        return (compare.documents if path.suffix == ".json" else compare.tables)(fresh, came)
+        if path.suffix == ".json":
+            return compare.documents(fresh, came)
+        return compare.tables(fresh, came, (*cells.KEYS, *experiments.row_keys(path.parent.name), "role", "bin"))
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read ({reason}); run `dvc repro` or `git checkout {path}`") from None

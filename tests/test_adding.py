@@ -11,8 +11,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from pipeline import cells
-from pipeline.core import config, stage
+from pipeline.core import cells, config, stage
 from pipeline.experiments.preferences.common import texts
 from pipeline.language import losses
 from tests.conftest import ROOT

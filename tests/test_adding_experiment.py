@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import cells
+from pipeline.core import cells
 from tests.conftest import ROOT, tiny_params
 from tests.test_pipeline import copy_repository
 

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cells
-from pipeline.core import artifacts, parallel, stage, streams
+from pipeline.core import artifacts, cells, parallel, stage, streams
 from pipeline.core.errors import InputError
 
 

@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 from test_kl import run
 
-from pipeline import cells
-from pipeline.core import config
+from pipeline.core import cells, config
 from pipeline.core.errors import InputError
 from pipeline.experiments.digits import data, represent, weak
 from pipeline.experiments.digits.common.splits import PARTS
 from pipeline.experiments.digits.evaluate import extra_columns
-from pipeline.experiments.kl.common import measures
+from pipeline.measures import classification as measures
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cells
-from pipeline.core import artifacts, config, stage
+from pipeline.core import artifacts, cells, config, stage
 from pipeline.core.errors import InputError
 from pipeline.experiments.kl import data
-from pipeline.experiments.kl.common import corruption, measures
+from pipeline.experiments.kl.common import corruption
 from pipeline.experiments.kl.common.students import STUDENTS
+from pipeline.measures import classification as measures
 
 VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 

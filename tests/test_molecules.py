@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from joblib.externals.loky import get_reusable_executor
 from ruamel.yaml import YAML
 
-from pipeline import cells
-from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core import artifacts, cells, config, parallel, stage
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
 from pipeline.experiments.molecules import labels, weak

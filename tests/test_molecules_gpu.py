@@ -10,8 +10,7 @@ import pytest
 from conftest import ROOT, tiny_params
 from ruamel.yaml import YAML
 
-from pipeline import cells
-from pipeline.core import config, stage
+from pipeline.core import cells, config, stage
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import cells
-from pipeline.core import artifacts, config, stage
+from pipeline.core import artifacts, cells, config, stage
 from pipeline.core.errors import InputError
 from pipeline.experiments.preferences import data
 from pipeline.experiments.preferences import labels as labelling

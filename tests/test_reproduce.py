@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 
 from pipeline import publish, readme, reference, reproduce
-from pipeline.cells import COLUMNS
 from pipeline.core import artifacts, config
+from pipeline.core.cells import COLUMNS
 from pipeline.core.errors import InputError
 from tests.clones import commit, git
 

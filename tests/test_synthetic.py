@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cells
-from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core import artifacts, cells, config, parallel, stage
 from pipeline.core.errors import InputError
 from pipeline.experiments.synthetic import data, evaluate, represent
 from pipeline.experiments.synthetic.common.panels import PANELS, unpack

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline import reference, verify
-from pipeline.cells import COLUMNS
 from pipeline.core import artifacts
+from pipeline.core.cells import COLUMNS
 from pipeline.core.errors import InputError
 from tests.clones import commit, git
 

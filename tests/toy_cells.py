@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline.cells import COLUMNS
-from pipeline.experiments.kl.common import measures as classification
+from pipeline.core.cells import COLUMNS
+from pipeline.measures import classification
 from pipeline.summary.yao_students import STUDENTS
 from pipeline.theory.divergence import floored
 from tests.conftest import ROOT

@@ -26,7 +26,9 @@ ARTIFACTS = Path("artifacts")
 RESULTS = Path("results")
 PUBLISHED = Path("published")
 FIGURES = Path("paper_figures")
-RUNTIME = RESULTS / "runtime"
+REPORT = Path("report")
+STUDY_RESULTS = ARTIFACTS / "results"
+RUNTIME = ARTIFACTS / "runtime"
 
 
 class Bundle(Mapping[str, Any]):

@@ -1,6 +1,5 @@
-"""params.yaml -> frozen, validated settings.  A mistake is one line: key, value, remedy."""
+"""Blocks of params.yaml -> frozen, validated settings.  A mistake is one line: key, value, remedy."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+Word = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Word, ...], Field(min_length=1)]
 
 
 class Block(BaseModel):
@@ -46,35 +48,24 @@ class Intervals(Block):
 class Root(Block):
     """What every experiment shares; the experiments' own blocks are validated by their Settings."""
 
-    experiments: Annotated[tuple[str, ...], Field(min_length=1)]
-    studies: tuple[str, ...]
+    experiments: Names
     intervals: Intervals
 
 
-def load(experiment: str, path: Path = PARAMS) -> Any:
-    """Settings of one experiment, as the frozen model its package defines."""
-    document = read(path)
-    root = _root(document, path)
-    known = root.experiments + root.studies
-    if experiment not in known:
-        raise InputError(f"{path}: there is no experiment '{experiment}'; known: {', '.join(known)}")
-    settings = importlib.import_module(f"pipeline.experiments.{experiment}.common.settings").Settings
-    return validate(settings, document[experiment], experiment, path)
-
-
 def experiments(path: Path = PARAMS) -> tuple[str, ...]:
-    """Names of the experiments, in the order of params.yaml."""
-    return _root(read(path), path).experiments
+    """Names of the experiments of the main job, in the order of params.yaml."""
+    return root(read(path), path).experiments
 
 
 def intervals(path: Path = PARAMS) -> Intervals:
     """Confidence level, resamples and seed of every stated interval."""
-    return _root(read(path), path).intervals
+    return root(read(path), path).intervals
 
 
-def _root(document: dict[str, Any], path: Path) -> Root:
-    lists = [document.get(key) for key in ("experiments", "studies")]
-    blocks = {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+def root(document: dict[str, Any], path: Path) -> Root:
+    """What stands in params.yaml beside the experiments' blocks, each of which must be there."""
+    names = document.get("experiments")
+    blocks = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
     for name in sorted(blocks - set(document)):
         raise InputError(
             f"{path}: experiment '{name}' is named but there is no block '{name}:'; add it or drop the name"

@@ -1,10 +1,10 @@
-"""Run one verb of one experiment: settings and upstream bundles in, bundle out, wall time beside the results.
+"""Run one verb of one experiment: settings and upstream bundles in, bundle out, wall time kept apart.
 
 python -m pipeline.<verb> <experiment>
 """
 
 import hashlib
-import importlib
+import os
 import shutil
 import sys
 import time
@@ -12,19 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import artifacts, config, parallel
+from pipeline.core import artifacts, cells, config, experiments, keys, parallel
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError, command_line
-
-UPSTREAM = {
-    "data": (),
-    "represent": ("data",),
-    "weak": ("data", "represent"),
-    "labels": ("data", "represent", "weak"),
-    "strong": ("data", "represent", "labels"),
-    "evaluate": ("data", "represent", "weak", "strong"),
-    "reliability": ("data", "represent", "weak", "strong"),
-}
+from pipeline.core.experiments import UPSTREAM, Experiment
 
 
 def main(verb: str) -> None:
@@ -32,17 +23,42 @@ def main(verb: str) -> None:
     command_line(lambda: run(verb, *_arguments(verb)))
 
 
-def run(verb: str, experiment: str) -> None:
+def run(verb: str, name: str) -> None:
     """Run one stage and put its outcome in place; finished units of an earlier, killed run are used again."""
     started = time.perf_counter()
-    settings = config.load(experiment)
-    upstream = {name: Bundle(artifacts.folder(name, experiment)) for name in UPSTREAM[verb]}
-    pool = parallel.Pool(f"{verb} {experiment}", _partial(verb, experiment, settings))
+    experiment = experiments.load(name)
+    if not experiment.has(verb):
+        raise InputError(
+            f"{experiment.path}: {name} has no {verb} of its own; run it for {experiment.owner(verb).name}"
+        )
+    stated(experiment)
+    upstream = {needed: Bundle(folder(needed, experiment)) for needed in UPSTREAM[verb]}
+    pool = parallel.Pool(f"{verb} {name}", _partial(verb, experiment))
     parallel.single_thread()
-    outcome = importlib.import_module(f"pipeline.experiments.{experiment}.{verb}").run(settings, upstream, pool)
+    with experiment.named():
+        outcome = experiment.function(verb)(experiment.until(verb), upstream, pool)
     _store(verb, experiment, outcome)
-    _forget(verb, experiment)
-    record_runtime(f"{verb}-{experiment}", time.perf_counter() - started)
+    _forget(verb, name)
+    record_runtime(f"{verb}-{name}", time.perf_counter() - started)
+
+
+def folder(verb: str, experiment: Experiment) -> Path:
+    """Where a verb's bundle lies for an experiment: its own, or that of the experiment it stands on."""
+    return artifacts.folder(verb, experiment.owner(verb).name)
+
+
+def results(experiment: Experiment) -> Path:
+    """Folder of an experiment's tables; git keeps those of the main job, and of a study what is published."""
+    return (artifacts.STUDY_RESULTS if experiment.is_study else artifacts.RESULTS) / experiment.name
+
+
+def stated(experiment: Experiment) -> None:
+    """Raise InputError for a study for a GPU unless W2S_DEVICE is set: on a processor none starts by mistake."""
+    if experiment.header.device == "gpu" and not os.environ.get("W2S_DEVICE"):
+        raise InputError(
+            f"{experiment.name} is meant for a GPU; set W2S_DEVICE=cuda (`make gpu` does), or W2S_DEVICE=cpu to let "
+            "this machine work for weeks"
+        )
 
 
 def record_runtime(stage: str, seconds: float) -> None:
@@ -52,36 +68,36 @@ def record_runtime(stage: str, seconds: float) -> None:
     )
 
 
-def _store(verb: str, experiment: str, outcome: Mapping[str, Any]) -> None:
-    results = artifacts.RESULTS / experiment
+def _store(verb: str, experiment: Experiment, outcome: Mapping[str, Any]) -> None:
+    tables = results(experiment)
     if verb == "evaluate":
-        artifacts.write_cells(results / "cells.csv", outcome["cells"])
-        artifacts.write_json(results / "metrics.json", outcome["metrics"])
+        artifacts.write_cells(tables / "cells.csv", cells.complete(outcome["cells"], experiment.name))
+        artifacts.write_json(tables / "metrics.json", outcome["metrics"])
     elif verb == "reliability":
-        artifacts.write_cells(results / "reliability.csv", outcome["reliability"])
+        diagrams = outcome["reliability"]
+        diagrams.insert(0, "experiment", experiment.name)
+        artifacts.write_cells(tables / "reliability.csv", diagrams)
     else:
-        artifacts.write(verb, experiment, outcome)
+        artifacts.write(verb, experiment.name, outcome)
 
 
-def _forget(verb: str, experiment: str) -> None:
+def _forget(verb: str, name: str) -> None:
     # A stage's units are kept until the next one is done: killed before DVC has recorded it, it costs nothing again.
-    last = () if any(verb in names for names in UPSTREAM.values()) else (verb,)
-    for name in (*UPSTREAM[verb], *last):
-        shutil.rmtree(_units(name, experiment), ignore_errors=True)
+    last = () if any(verb in needed for needed in UPSTREAM.values()) else (verb,)
+    for done in (*UPSTREAM[verb], *last):
+        shutil.rmtree(_units(done, name), ignore_errors=True)
 
 
-def _units(verb: str, experiment: str) -> Path:
-    return artifacts.ARTIFACTS / "partial" / f"{verb}-{experiment}"
+def _units(verb: str, name: str) -> Path:
+    return artifacts.ARTIFACTS / "partial" / f"{verb}-{name}"
 
 
-def _partial(verb: str, experiment: str, settings: Any) -> Path:
-    # The folder's name is a hash of all that can change a unit's result: settings, upstream bytes, code.
-    digest = hashlib.sha256(settings.model_dump_json().encode())
-    for name in UPSTREAM[verb]:
-        digest.update(artifacts.sha256(artifacts.folder(name, experiment)).encode())
-    for module in sorted(Path(__file__).parents[1].rglob("*.py")):
-        digest.update(module.read_bytes())
-    home = _units(verb, experiment)
+def _partial(verb: str, experiment: Experiment) -> Path:
+    # The folder's name is a hash of all that can change a unit's result: code, settings, upstream bytes.
+    digest = hashlib.sha256(keys.key(experiment, verb).encode())
+    for needed in UPSTREAM[verb]:
+        digest.update(artifacts.sha256(folder(needed, experiment)).encode())
+    home = _units(verb, experiment.name)
     for stale in home.glob("*"):
         if stale.name != digest.hexdigest()[:16]:
             shutil.rmtree(stale, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.core import config
+from pipeline.core import experiments
 from pipeline.core.errors import command_line
 from pipeline.scale import smiles
 from pipeline.scale.throughput import peak_flops
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
 def estimate() -> Estimate:
     """For the settings in params.yaml."""
-    settings = config.load("molecules_gpu")
+    settings = experiments.load("molecules_gpu").settings
     strong, corpus = settings.represent.strong, settings.data.corpus
     shape = smiles.Shape(
         strong.hidden, strong.layers, strong.attention_heads, strong.inner, WORDS, len(corpus.descriptors)

@@ -41,15 +41,6 @@ def from_environment() -> Machine:
     )
 
 
-def stated(study: str) -> None:
-    """Raise InputError unless W2S_DEVICE is set: a study for a GPU starts on a processor by no mistake."""
-    if not os.environ.get("W2S_DEVICE"):
-        raise InputError(
-            f"{study} is meant for a GPU; set W2S_DEVICE=cuda (`make gpu` does), or W2S_DEVICE=cpu to let this "
-            "machine work for weeks"
-        )
-
-
 def device() -> torch.device:
     """The device named by W2S_DEVICE."""
     text = os.environ.get("W2S_DEVICE") or "cpu"

@@ -13,7 +13,7 @@ from pipeline.summary.statistics import gain_over_misfit
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import written
 
-STUDY = "published/molecules"
+STUDY = "published/molecules_study"
 GPU_STUDY = "published/molecules_gpu"  # at the papers' size
 # The paper's protocol first, as far as it is known: it is the figure; the others stand beside it.
 PROTOCOLS = (("adamw", "same"), ("adamw", "half"), ("ball", "same"), ("ball", "half"))

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from pipeline import cells
-from pipeline.core import artifacts
+from pipeline.core import artifacts, cells
 from pipeline.theory import calibration
 
 Tables = Mapping[str, pd.DataFrame]

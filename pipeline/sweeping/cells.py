@@ -1,6 +1,5 @@
 """The verbs of an experiment, one after the other in memory: the same functions as in the stages, no file between."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import REQUIRED
+from pipeline.core import experiments
 from pipeline.core.artifacts import Arrays
+from pipeline.core.cells import REQUIRED, complete
 from pipeline.core.errors import InputError
+from pipeline.core.experiments import UPSTREAM, VERBS
 from pipeline.core.parallel import Pool
-from pipeline.core.stage import UPSTREAM
-
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 
 
 class Serial(Pool):
@@ -44,12 +42,12 @@ def shard(experiment: str, settings: Any, point: Mapping[str, Any], seeds: tuple
 def run(experiment: str, settings: Any) -> pd.DataFrame:
     """Cells of an experiment with these settings, by its six verbs."""
     made: dict[str, Any] = {}
-    with TemporaryDirectory() as scratch:
+    chosen = experiments.load(experiment)
+    with TemporaryDirectory() as scratch, chosen.named():
         for verb in VERBS:
-            module = importlib.import_module(f"pipeline.experiments.{experiment}.{verb}")
             upstream = {name: made[name] for name in UPSTREAM[verb]}
-            made[verb] = module.run(settings, upstream, Serial(verb, Path(scratch)))
-    return made["evaluate"]["cells"]
+            made[verb] = chosen.function(verb)(settings, upstream, Serial(verb, Path(scratch)))
+    return complete(made["evaluate"]["cells"], experiment)
 
 
 def _plain(value: Any) -> Any:

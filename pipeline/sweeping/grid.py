@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, JsonValue
 
-from pipeline.core import config
+from pipeline.core import config, experiments
 from pipeline.core.config import Block, Count
 from pipeline.core.errors import InputError
 
@@ -47,7 +47,7 @@ def load(name: str) -> Sweep:
 
 def shards(sweep: Sweep, path: Path) -> Iterator[Shard]:
     """All shards, those of one point one after the other; ``path`` is named where a point is no valid setting."""
-    base = config.load(sweep.experiment)
+    base = experiments.load(sweep.experiment).settings
     if not hasattr(base.data, "seeds"):
         raise InputError(f"{path}: {sweep.experiment} has no data.seeds; a sweep runs over the seeds of an experiment")
     for values in product(*sweep.grid.values()):

@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import CLASSES, Data, Settings
 from pipeline.experiments.digits.common.splits import PARTS, stream, unit
+from pipeline.experiments.digits.settings import CLASSES, Data, Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -34,7 +34,6 @@ def divide(split: int, labels: np.ndarray, data: Data) -> Arrays:
     for name, images in parts.items():
         missing = set(range(CLASSES)) - set(labels[images].tolist())
         if missing:
-            raise InputError(
-                f"digits split {split}: no image of class {min(missing)} in {name}; enlarge digits.data.{name}"
-            )
+            lacking = f"{{experiment}} split {split}: no image of class {min(missing)} in {name}"
+            raise InputError(f"{lacking}; enlarge data.{name} in {{where}}")
     return parts

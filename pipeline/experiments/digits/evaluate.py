@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import COLUMNS
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import CLASSES, Settings
 from pipeline.experiments.digits.common.splits import one_hot, unit
 from pipeline.experiments.digits.common.students import TEMPERED, ceiling, predict, runs, teacher
-from pipeline.experiments.kl.common import measures
+from pipeline.experiments.digits.settings import CLASSES, Settings
+from pipeline.measures import classification as measures
 from pipeline.models.softmax import mixture
 from pipeline.summary.classification import by_unit
 from pipeline.theory import calibration
@@ -20,17 +19,18 @@ from pipeline.theory import classification_bounds as bounds
 from pipeline.theory.divergence import floored
 
 Array = np.ndarray
+KEYS = ("loss", "class", "direction", "epoch", "lr", "noise", "sharpening", "tempered")
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
 ROLES = ("weak", "student", "ceiling")
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
-    """Cells of every split, their summary, and the reliability diagrams."""
+    """Cells of every split, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     measured = pool.map(measure, {unit(i): (i, settings, *bundles) for i in range(settings.data.splits)})
     tables = [_table(i, measured[unit(i)], settings) for i in range(settings.data.splits)]
     cells = pd.concat(tables, ignore_index=True)
-    cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS, *extra_columns(settings.evaluate.bins)])
+    cells = measures.ordered(cells, extra_columns(settings.evaluate.bins))
     last = cells[(cells["epoch"].isna() | (cells["epoch"] == settings.strong.epochs[-1])) & (cells["noise"] == 0)]
     groups = ("weak", "strong", "class", "loss", "direction")
     return {
@@ -116,7 +116,7 @@ def _table(split: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
     sets = {f"{width}/{loss}/{rate:g}": names for width, loss, rate, names in runs(settings)}
     tables = [_labelled(key, pd.DataFrame(values), sets, settings) for key, values in sorted(columns.items())]
     test = pd.concat(tables, ignore_index=True)
-    return test.assign(experiment="digits", dataset="digits", split=f"{split}", seed=settings.data.seed, task=0)
+    return test.assign(dataset="digits", split=f"{split}", seed=settings.data.seed, task=0)
 
 
 def _labelled(key: str, cells: pd.DataFrame, sets: Mapping[str, list[str]], settings: Settings) -> pd.DataFrame:

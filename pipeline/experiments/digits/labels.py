@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import Labels, Settings
 from pipeline.experiments.digits.common.splits import stream, unit
 from pipeline.experiments.digits.common.students import TEMPERED, predict
+from pipeline.experiments.digits.settings import Labels, Settings
 from pipeline.experiments.kl.common import corruption
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import CLASSES, Settings
 from pipeline.experiments.digits.common.splits import one_hot, unit
 from pipeline.experiments.digits.common.students import ceiling, predict, runs, teacher
-from pipeline.experiments.kl.common import diagrams
+from pipeline.experiments.digits.settings import CLASSES, Settings
+from pipeline.measures import diagrams
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -41,4 +41,4 @@ def diagram(
         roles = {"weak": teacher(clean, views, weak, floor), "student": student, "ceiling": best}
         tables.append(diagrams.table(truth, roles, settings.evaluate.bins[0]).assign(weak=model))
     found = pd.concat(tables, ignore_index=True)
-    return found.assign(experiment="digits", strong=f"random-{width}", split=f"{split}", seed=settings.data.seed)
+    return found.assign(strong=f"random-{width}", split=f"{split}", seed=settings.data.seed)

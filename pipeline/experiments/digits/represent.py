@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import Represent, Settings
 from pipeline.experiments.digits.common.splits import stream, unit
+from pipeline.experiments.digits.settings import Represent, Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -15,9 +15,9 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import CLASSES, Experts, Settings, Strong
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
 from pipeline.experiments.digits.common.students import predict, runs
+from pipeline.experiments.digits.settings import CLASSES, Experts, Settings, Strong
 from pipeline.models.softmax import heads as softmax
 from pipeline.models.softmax import mixture
 from pipeline.theory.divergence import floored, mean
@@ -89,7 +89,8 @@ def train(
     try:
         return softmax.fit_adamw(features, targets, initial, orders, strong.epochs, loss=loss, **options)
     except FloatingPointError as error:
-        raise InputError(f"digits split {split}: {error}; lower {rate:g} in digits.strong.learning_rates") from None
+        remedy = f"lower {rate:g} in strong.learning_rates of {{where}}"
+        raise InputError(f"{{experiment}} split {split}: {error}; {remedy}") from None
 
 
 def losses(features: np.ndarray, heads: np.ndarray, targets: np.ndarray, loss: str, floor: float) -> np.ndarray:

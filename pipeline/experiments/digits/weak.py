@@ -14,8 +14,8 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
-from pipeline.experiments.digits.common.settings import CLASSES, Settings, Teacher
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
+from pipeline.experiments.digits.settings import CLASSES, Settings, Teacher
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
 

@@ -13,7 +13,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import students
-from pipeline.experiments.kl.common.settings import Data, Settings
+from pipeline.experiments.kl.settings import Data, Settings
 from pipeline.experiments.synthetic.common.panels import SAMPLES, pack, unit
 from pipeline.models.network import mlp
 from pipeline.models.softmax import heads as softmax

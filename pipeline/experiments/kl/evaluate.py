@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import COLUMNS
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import measures, students
+from pipeline.experiments.kl.common import students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.setting import Setting
-from pipeline.experiments.kl.common.settings import Evaluate, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
+from pipeline.experiments.kl.settings import Evaluate, Settings
 from pipeline.experiments.synthetic.common.panels import PANELS, unit
+from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
 from pipeline.theory import classification_bounds as bounds
 
+KEYS = ("loss", "class", "direction", "epoch", "lr", "noise", "sharpening")
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
 
 
@@ -29,7 +30,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     measured = pool.map(measure, units)
     tables = [_table(seed, measured[unit(seed)], settings) for seed in settings.data.seeds]
     cells = pd.concat(tables, ignore_index=True)
-    cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS])
+    cells = measures.ordered(cells)
     solved = cells[cells["epoch"].isna()]
     groups = ("panel", "class", "loss", "direction", "inputs")
     return {"cells": cells, "metrics": by_unit(solved, "seed", groups, settings.evaluate.confidence)}
@@ -121,9 +122,7 @@ def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
         key, column = name.rsplit("/", 1)
         columns.setdefault(key, {})[column] = values
     tables = [_labelled(key, pd.DataFrame(values), settings) for key, values in sorted(columns.items())]
-    return pd.concat(tables, ignore_index=True).assign(
-        experiment="kl", dataset="", split="", seed=seed, n_eval=settings.data.evaluation_samples
-    )
+    return pd.concat(tables, ignore_index=True).assign(seed=seed, n_eval=settings.data.evaluation_samples)
 
 
 def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:

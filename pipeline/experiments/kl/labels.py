@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import students
-from pipeline.experiments.kl.common.settings import Settings
+from pipeline.experiments.kl.settings import Settings
 from pipeline.experiments.synthetic.common.panels import SAMPLES, unit, unpack
 
 

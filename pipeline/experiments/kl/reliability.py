@@ -7,11 +7,11 @@ import pandas as pd
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import diagrams
 from pipeline.experiments.kl.common.curves import CURVE_PANEL
 from pipeline.experiments.kl.common.setting import Setting
-from pipeline.experiments.kl.common.settings import Settings
+from pipeline.experiments.kl.settings import Settings
 from pipeline.experiments.synthetic.common.panels import PANELS, unit
+from pipeline.measures import diagrams
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -31,4 +31,4 @@ def diagram(
     models |= {role: setting.predict(fitted[f"{place}.{role}"]) for role in ("student", "ceiling")}
     weak, strong = PANELS[CURVE_PANEL]
     found = diagrams.table(setting.truth, models, settings.evaluate.bins)
-    return found.assign(experiment="kl", weak=weak, strong=strong, split="", seed=seed)
+    return found.assign(weak=weak, strong=strong, split="", seed=seed)

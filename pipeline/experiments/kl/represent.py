@@ -13,7 +13,7 @@ from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common.settings import Represent, Settings
+from pipeline.experiments.kl.settings import Represent, Settings
 from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
 from pipeline.experiments.synthetic.represent import CHECKPOINT_EPOCHS, ROLES, perturb
 from pipeline.models.network import mlp
@@ -32,7 +32,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         unit(seed): {
             **trained[names[seed, "weak"]],
             **trained[names[seed, "strong"]],
-            **perturb(seed, unpack("truth", data[unit(seed)]), settings.perturbation),
+            **perturb(seed, unpack("truth", data[unit(seed)]), settings.represent.perturbation),
         }
         for seed in settings.data.seeds
     }
@@ -73,8 +73,8 @@ def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Repre
             batch_size=settings.batch_size,
         )
     except FloatingPointError as error:
-        remedy = "lower kl.represent.learning_rate in params.yaml"
-        raise InputError(f"kl seed {seed}, {role} representation: {error}; {remedy}") from None
+        remedy = "lower represent.learning_rate in {where}"
+        raise InputError(f"{{experiment}} seed {seed}, {role} representation: {error}; {remedy}") from None
     return _state(network, moments, step, np.concatenate([state["losses"], losses]))
 
 

@@ -18,8 +18,8 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import corruption, students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
-from pipeline.experiments.kl.common.settings import Curves, Exact, Settings
 from pipeline.experiments.kl.common.students import STUDENTS
+from pipeline.experiments.kl.settings import Curves, Exact, Settings
 from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, unit, unpack
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
@@ -94,7 +94,8 @@ def train(
         try:
             heads = softmax.fit_adamw(*seen, loss=loss, **options)
         except FloatingPointError as error:
-            raise InputError(f"kl seed {seed}, learning rate {rate:g}: {error}; lower kl.strong.curves") from None
+            remedy = "lower strong.curves.learning_rates in {where}"
+            raise InputError(f"{{experiment}} seed {seed}, learning rate {rate:g}: {error}; {remedy}") from None
         name = curve_name(loss, rate, noise, power)
         fitted[name] = heads
         for part, rows in (("objective", training), ("validation", validation)):

@@ -1,11 +1,12 @@
-"""Read and check the shipped molecules; prepare what pretraining predicts.
+"""Read and check the molecules; prepare what pretraining predicts.  No molecule of a data set is in the corpus.
 
 Items: `<dataset>` (labels, tokens, lengths), `<dataset>-<split>` (rows of each part, and of the halves of train),
 `molecules` (table of canonical SMILES), `corpus` (tokens, lengths, descriptors), `vocabulary`, `census`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import files
-from pipeline.experiments.molecules.common.settings import Corpus, Data, Settings
+from pipeline.experiments.molecules.settings import Corpus, Data, Settings
 from pipeline.models.molecules import smiles
 
 CHUNK = 3000  # molecules a worker describes at a time
@@ -26,41 +27,52 @@ CHUNK = 3000  # molecules a worker describes at a time
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Checked data sets and splits, and the pretraining corpus."""
     data = settings.data
-    lines = spaced(files.corpus(), data.corpus.molecules)
+    read = {name: files.dataset(name, data.files[name]) for name in data.datasets}
+    texts_of = {name: canonical(path, texts) for name, (path, texts, _) in read.items()}
+    source, lines = corpus(data.corpus, {text for texts in texts_of.values() for text in texts})
     vocabulary = smiles.vocabulary(lines, data.corpus.rarest_token)
-    labels = {name: files.dataset(name) for name in data.datasets}
-    texts_of = {name: canonical(name, texts) for name, (texts, _) in labels.items()}
-    splits = {
-        f"{name}-{seed}": halved(files.split(name, seed, len(texts_of[name])), data.seed, f"{name}-{seed}")
-        for name, seed in product(data.datasets, data.splits)
-    }
+    splits = {f"{name}-{seed}": split(name, seed, len(texts_of[name]), data) for name, seed in pairs(data)}
     return {
-        **{name: {"labels": labels[name][1], **_encoded(texts, vocabulary)} for name, texts in texts_of.items()},
+        **{name: {"labels": read[name][2], **_encoded(texts, vocabulary)} for name, texts in texts_of.items()},
         **splits,
         "molecules": pd.DataFrame(
             [(name, row, text) for name, texts in texts_of.items() for row, text in enumerate(texts)],
             columns=["dataset", "row", "smiles"],
         ),
-        "corpus": _corpus(lines, vocabulary, data, pool),
+        "corpus": _described(source, lines, vocabulary, data, pool),
         "vocabulary": vocabulary,
         "census": {key: census(texts_of[key.rpartition("-")[0]], parts) for key, parts in splits.items()},
     }
 
 
-def spaced(lines: Sequence[str], count: int) -> list[str]:
-    """``count`` lines at even distances; the file is in alphabetical order, so its beginning is no fair sample."""
+def pairs(data: Data) -> list[tuple[str, str]]:
+    """Every data set with every split."""
+    return list(product(data.datasets, data.splits))
+
+
+def corpus(settings: Corpus, downstream: Collection[str]) -> tuple[Path, list[str]]:
+    """Place of the corpus, and as many of its lines as wanted, at even distances; none is in ``downstream``.
+
+    The file is in alphabetical order, so its beginning is no fair sample.
+    """
+    path, lines = files.corpus(settings.source)
+    lines, count = [line for line in lines if line not in downstream], settings.molecules
     if count > len(lines):
         raise InputError(
-            f"params.yaml: molecules.data.corpus.molecules is {count}, but {files.DATA / files.CORPUS} holds "
-            f"{len(lines)}; lower it"
+            f"data.corpus.molecules is {count}, but {path} holds {len(lines)} that are in no downstream set; lower it "
+            "in {where}"
         )
-    return [lines[index * len(lines) // count] for index in range(count)]
+    return path, [lines[index * len(lines) // count] for index in range(count)]
 
 
-def canonical(name: str, texts: Sequence[str]) -> list[str]:
+def canonical(where: Path, texts: Sequence[str]) -> list[str]:
     """Canonical SMILES of a data set.  Raises InputError that names the row of one that cannot be read."""
-    where = files.DATA / files.SOURCES[name].file
     return [Chem.MolToSmiles(smiles.parse(text, f"{where}: row {row}")) for row, text in enumerate(texts)]
+
+
+def split(name: str, seed: str, size: int, data: Data) -> Arrays:
+    """Rows of each part of a split, and of the halves of its training part."""
+    return halved(files.split(name, seed, size, data.files["splits"]), data.seed, f"{name}-{seed}")
 
 
 def halved(parts: Mapping[str, np.ndarray], seed: int, name: str) -> Arrays:
@@ -76,12 +88,12 @@ def census(texts: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, i
     return {f"{part}_also_in_train": sum(texts[row] in trained for row in parts[part]) for part in ("valid", "test")}
 
 
-def describe(lines: Sequence[str], first: int, seeds: np.ndarray, vocabulary: Sequence[str], corpus: Corpus) -> Arrays:
-    """Tokens, lengths and descriptors of a piece of the corpus that begins at line ``first``, counted from 0."""
+def describe(
+    source: Path, lines: Sequence[str], first: int, seeds: np.ndarray, vocabulary: Sequence[str], corpus: Corpus
+) -> Arrays:
+    """Tokens, lengths and descriptors of a piece of the corpus that begins at molecule ``first``, counted from 0."""
     calculator = smiles.calculator(corpus.descriptors)
-    molecules = [
-        smiles.parse(text, f"{files.DATA / files.CORPUS}, line {first + row + 1}") for row, text in enumerate(lines)
-    ]
+    molecules = [smiles.parse(text, f"{source}, molecule {first + row + 1}") for row, text in enumerate(lines)]
     written = lines
     if corpus.permute:
         written = [smiles.permuted(molecule, int(seed)) for molecule, seed in zip(molecules, seeds, strict=True)]
@@ -89,21 +101,23 @@ def describe(lines: Sequence[str], first: int, seeds: np.ndarray, vocabulary: Se
     return {**_encoded(written, vocabulary), "descriptors": values}
 
 
-def _corpus(lines: Sequence[str], vocabulary: Sequence[str], data: Data, pool: Pool) -> Arrays:
+def _described(source: Path, lines: Sequence[str], vocabulary: Sequence[str], data: Data, pool: Pool) -> Arrays:
     seeds = streams.generator(data.seed, "molecules/permutations").integers(1, 2**31 - 1, len(lines))
-    units = {
-        f"corpus-{first}": (lines[first : first + CHUNK], first, seeds[first : first + CHUNK], vocabulary, data.corpus)
-        for first in range(0, len(lines), CHUNK)
-    }
-    pieces = list(pool.map(describe, units).values())
-    longest = max(piece["tokens"].shape[1] for piece in pieces)
-    tokens = [np.pad(piece["tokens"], ((0, 0), (0, longest - piece["tokens"].shape[1]))) for piece in pieces]
-    values = np.concatenate([piece["descriptors"] for piece in pieces])
-    return {
-        "tokens": np.concatenate(tokens),
-        "lengths": np.concatenate([piece["lengths"] for piece in pieces]),
-        "descriptors": smiles.standardised(values, data.corpus.descriptor_clip).astype(np.float32),
-    }
+    rows = {f"corpus-{first}": slice(first, first + CHUNK) for first in range(0, len(lines), CHUNK)}
+    pieces = pool.map(
+        describe,
+        {
+            name: (source, lines[piece], piece.start, seeds[piece], vocabulary, data.corpus)
+            for name, piece in rows.items()
+        },
+    )
+    lengths = np.concatenate([piece["lengths"] for piece in pieces.values()])
+    tokens = np.full((len(lengths), lengths.max()), smiles.PAD, dtype=np.int16)
+    for name, piece in pieces.items():
+        tokens[rows[name], : piece["tokens"].shape[1]] = piece["tokens"]
+    values = np.concatenate([piece["descriptors"] for piece in pieces.values()])
+    described = smiles.standardised(values, data.corpus.descriptor_clip).astype(np.float32)
+    return {"tokens": tokens, "lengths": lengths, "descriptors": described}
 
 
 def _encoded(texts: Sequence[str], vocabulary: Sequence[str]) -> Arrays:

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import COLUMNS
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import fitting
-from pipeline.experiments.molecules.common.settings import Settings
 from pipeline.experiments.molecules.common.teachers import FEW, FULL
+from pipeline.experiments.molecules.settings import Settings
+from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import bounds, misfit
 
 VALID = ("valid_weak_error", "valid_student_error", "valid_misfit")
 TRAIN = ("train_gain", "train_misfit", "train_epsilon", "train_bound")
+KEPT = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "seed", "n_train", "n_eval", *squared.COLUMNS)
 FURTHER = ("ladder", "weak_size", "regime", "training", "radius", *VALID, *TRAIN)
-MEASURES = ("weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")
+KEYS = ("regime", "training", "n_train")
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -36,10 +37,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         [_table(name, split, measured[f"{name}-{split}"], upstream["strong"]) for name, split in keys],
         ignore_index=True,
     )
-    full = cells[(cells["regime"] == FULL) & (cells["ladder"] == "smiles")]
+    full, names = cells[(cells["regime"] == FULL) & (cells["ladder"] == "smiles")], ("training", "head", "inputs")
     return {
         "cells": cells,
-        "metrics": by_unit(full, "split", ("dataset", "head", "inputs"), settings.evaluate.confidence),
+        "metrics": by_unit(full, "split", ("dataset", *names), settings.evaluate.confidence),
     }
 
 
@@ -57,7 +58,9 @@ def measure(
     teacher = weak[f"{name}-{split}"]["predictions"][_teachers(students, weak[f"teachers-{name}-{split}"])]
     student, ceiling = fitted["student"], fitted["ceiling"]
     minima = class_minima(name, students, fitted["radius"], parts, truth, represent)
-    on_test = _measures(*(values[..., parts["test"]] for values in (truth, teacher, student, ceiling)), minima["test"])
+    on_test = squared.measure(
+        *(values[..., parts["test"]] for values in (truth, teacher, student, ceiling)), minima["test"]
+    )
     valid = [values[..., parts["valid"]] for values in (truth, teacher, student)]
     return {
         **on_test,
@@ -122,26 +125,6 @@ def on_own_molecules(
     return measured
 
 
-def _measures(
-    truth: np.ndarray, teacher: np.ndarray, student: np.ndarray, ceiling: np.ndarray, epsilon: np.ndarray
-) -> Arrays:
-    exact = np.broadcast_to(truth, student.shape)
-    disagreement, cross = misfit.misfit(teacher, student), misfit.cross_term(exact, teacher, student)
-    known = np.isfinite(epsilon)
-    values = (
-        misfit.error(exact, teacher),
-        misfit.error(exact, student),
-        misfit.error(exact, ceiling),
-        disagreement,
-        misfit.gain(exact, teacher, student),
-        cross,
-        epsilon,
-        misfit.rho(cross, epsilon, disagreement),
-        np.where(known, bounds.gain_lower_bound(disagreement, np.where(known, epsilon, 0)), np.nan),
-    )
-    return dict(zip(MEASURES, values, strict=True))
-
-
 def _error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return misfit.error(np.broadcast_to(truth, prediction.shape), prediction)
 
@@ -162,6 +145,4 @@ def _teachers(students: pd.DataFrame, teachers: pd.DataFrame) -> np.ndarray:
 def _table(name: str, split: str, measured: Arrays, strong: Mapping[str, Any]) -> pd.DataFrame:
     students = strong[f"students-{name}-{split}"]
     cells = students.rename(columns={"size": "weak_size"}).assign(**measured)
-    return cells.assign(experiment="molecules", panel="pretrained", dataset=name, split=split, task="")[
-        [*COLUMNS, *FURTHER]
-    ]
+    return cells.assign(panel="pretrained", dataset=name, split=split)[[*KEPT, *FURTHER]]

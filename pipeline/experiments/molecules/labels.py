@@ -12,8 +12,8 @@ import numpy as np
 
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import fitting
-from pipeline.experiments.molecules.common.settings import Settings
 from pipeline.experiments.molecules.common.teachers import FEW
+from pipeline.experiments.molecules.settings import Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:

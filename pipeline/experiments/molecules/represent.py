@@ -16,7 +16,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common.pretrained import sequences, shape
 from pipeline.experiments.molecules.common.rungs import STRONG, Rung, table, weak_rungs
-from pipeline.experiments.molecules.common.settings import Represent, Settings
+from pipeline.experiments.molecules.settings import Represent, Settings
 from pipeline.models.molecules import hub, minimol, morgan, pretraining, transformer
 
 CHUNK = 500  # molecules a worker reads with MiniMol at a time
@@ -27,12 +27,12 @@ Unit = tuple[Any, ...]
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Features of the strong representation and of every rung."""
     data, represent = upstream["data"], settings.represent
-    rungs = weak_rungs(settings.ladder, represent.seeds)
+    rungs = weak_rungs(represent.ladder, represent.seeds)
     molecules = data["molecules"]
     units = {
-        **_pretraining(rungs, settings, data),
+        **_pretraining(rungs, represent, data),
         **_strong(represent, molecules),
-        **_control(rungs, settings, molecules),
+        **_control(rungs, represent.ladder.morgan_radius, molecules),
     }
     made = pool.map(apply, units)
     items = {rung.item: _features(rung.item, made, molecules) for rung in rungs}
@@ -66,8 +66,8 @@ def pretrain(rung: Rung, layers: int, attention_heads: int, data: Mapping[str, A
     try:
         losses = pretraining.pretrain(model, sequences(corpus), corpus["descriptors"], recipe, stream)
     except FloatingPointError as error:
-        remedy = "lower molecules.represent.learning_rate in params.yaml"
-        raise InputError(f"molecules, {rung.name}, seed {rung.seed}: {error}; {remedy}") from None
+        remedy = "lower represent.learning_rate in {where}"
+        raise InputError(f"{{experiment}}, {rung.name}, seed {rung.seed}: {error}; {remedy}") from None
     features = {name: transformer.represent(model, sequences(data[name])) for name in _datasets(data["molecules"])}
     stored = {f"weights.{name}": array for name, array in transformer.weights(model).items()}
     return {**features, **stored, "weights.size": np.array(size), "losses": losses}
@@ -88,11 +88,11 @@ def read_morgan(texts: list[str], bits: int, radius: int) -> Arrays:
     return {"features": morgan.represent(texts, bits, radius)}
 
 
-def _pretraining(rungs: list[Rung], settings: Settings, data: Mapping[str, Any]) -> dict[str, Unit]:
+def _pretraining(rungs: list[Rung], settings: Represent, data: Mapping[str, Any]) -> dict[str, Unit]:
     # The long ones first, so that no core idles at the end.
     depth = (settings.ladder.layers, settings.ladder.attention_heads)
     chosen = sorted((rung for rung in rungs if rung.ladder == "smiles"), key=lambda rung: -rung.size)
-    return {rung.item: (pretrain, rung, *depth, data, settings.represent) for rung in chosen}
+    return {rung.item: (pretrain, rung, *depth, data, settings) for rung in chosen}
 
 
 def _strong(settings: Represent, molecules: pd.DataFrame) -> dict[str, Unit]:
@@ -108,8 +108,8 @@ def _strong(settings: Represent, molecules: pd.DataFrame) -> dict[str, Unit]:
     return {}
 
 
-def _control(rungs: list[Rung], settings: Settings, molecules: pd.DataFrame) -> dict[str, Unit]:
-    texts, radius = _distinct(molecules), settings.ladder.morgan_radius
+def _control(rungs: list[Rung], radius: int, molecules: pd.DataFrame) -> dict[str, Unit]:
+    texts = _distinct(molecules)
     return {rung.item: (read_morgan, texts, rung.size, radius) for rung in rungs if rung.ladder == "morgan"}
 
 

@@ -19,8 +19,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import fitting, rungs
-from pipeline.experiments.molecules.common.settings import Settings, Strong
 from pipeline.experiments.molecules.common.teachers import Student, students
+from pipeline.experiments.molecules.settings import Settings, Strong
 
 GROUP = ["inputs", "student_item", "head"]  # students that share molecules, features and head are fitted together
 
@@ -70,7 +70,7 @@ def fit(
     features = represent[item][name]
     # The ceiling is one more task, whose labels are the truth.
     targets = np.concatenate([labels[f"{name}-{split}"]["labels"][teachers], data[name]["labels"][None]])
-    cell = f"molecules, {name}, split {split}, {head} students of {inputs} molecules"
+    cell = f"{{experiment}}, {name}, split {split}, {head} students of {inputs} molecules"
     try:
         if head == "adamw":
             stream = streams.generator(0, f"molecules/student-{name}-{split}-{inputs}")
@@ -79,7 +79,7 @@ def fit(
         else:
             predictions, radius = fitting.fit_ball(features, targets, rows, settings.radii)
     except FloatingPointError as error:
-        raise InputError(f"{cell}: {error}; lower molecules.strong.adamw.learning_rate in params.yaml") from None
+        raise InputError(f"{cell}: {error}; lower strong.adamw.learning_rate in {{where}}") from None
     ceiling = np.broadcast_to(predictions[-1], predictions[:-1].shape)
     return {"student": predictions[:-1], "ceiling": ceiling, "radius": radius[:-1]}
 

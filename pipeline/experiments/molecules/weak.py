@@ -18,8 +18,8 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import fitting, pretrained, rungs
 from pipeline.experiments.molecules.common.rungs import Rung
-from pipeline.experiments.molecules.common.settings import FewLabels, Settings, Weak
 from pipeline.experiments.molecules.common.teachers import FINETUNED, FULL, Teacher, with_few_labels, with_full_labels
+from pipeline.experiments.molecules.settings import FewLabels, Settings, Weak
 from pipeline.models.molecules import finetuning
 
 
@@ -71,14 +71,13 @@ def fit(
     features = represent[rung.item][name]
     predictions = np.zeros((0, len(features)))
     for teacher in teachers_of(rung, first_seed, parts, settings):
-        cell = (
-            f"molecules, {name}, split {split}, teacher {teacher.weak} ({teacher.training}, {teacher.n_labels} labels)"
-        )
+        kind = f"{teacher.weak} ({teacher.training}, {teacher.n_labels} labels)"
+        cell = f"{{experiment}}, {name}, split {split}, teacher {kind}"
         stream = streams.generator(rung.seed, f"molecules/teacher-{name}-{split}-{'-'.join(map(str, teacher))}")
         try:
             fitted = _fit(teacher, features, molecules, parts, represent, settings, stream)
         except FloatingPointError as error:
-            raise InputError(f"{cell}: {error}; lower its learning_rate under molecules.weak in params.yaml") from None
+            raise InputError(f"{cell}: {error}; lower its learning_rate under weak in {{where}}") from None
         predictions = np.concatenate([predictions, fitted[None]])
     return {"predictions": predictions}
 
@@ -127,6 +126,6 @@ def _check_sizes(few: FewLabels, listed: list[Rung]) -> None:
     for size in few.finetuning.hidden_sizes:
         if size not in known:
             raise InputError(
-                f"params.yaml: molecules.weak.few_labels.finetuning.hidden_sizes holds {size}, which is no rung of "
-                f"molecules.ladder.hidden_sizes {sorted(known)}; choose from these"
+                f"weak.few_labels.finetuning.hidden_sizes holds {size}, which is no rung of "
+                f"represent.ladder.hidden_sizes {sorted(known)}; choose from these in {{where}}"
             )

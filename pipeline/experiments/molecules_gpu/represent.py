@@ -1,7 +1,7 @@
 """Pretrain the strong transformer and the weak ladder on the device, and read every downstream molecule with them.
 
 Items as in the molecules experiment: `strong` and one per rung with features (n, width) by data set; `weights-<item>`
-and `losses-<item>` of all; `rungs`, the table of all, the strong one last.  Throughput goes to results/runtime.
+and `losses-<item>` of all; `rungs`, the table of all, the strong one last.  Throughput is kept apart.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common.pretrained import sequences
 from pipeline.experiments.molecules.common.pretrained import shape as size_of
 from pipeline.experiments.molecules.common.rungs import STRONG, Rung, table, weak_rungs
-from pipeline.experiments.molecules_gpu.common.settings import Pretraining, Settings, StrongModel
+from pipeline.experiments.molecules_gpu.settings import Pretraining, Settings, StrongModel
 from pipeline.models.molecules import transformer
-from pipeline.scale import devices, machine, smiles, throughput
+from pipeline.scale import devices, smiles, throughput
 
 STUDY = "molecules_gpu"
 PREFIX = "weights."
@@ -26,16 +26,15 @@ PREFIX = "weights."
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Features of the strong model, then of every rung; the strong model trains alone, the rungs side by side."""
-    machine.stated(STUDY)
     data, chosen = upstream["data"], settings.represent
-    rungs = weak_rungs(settings.ladder, chosen.seeds)
+    rungs = weak_rungs(chosen.ladder, chosen.seeds)
     named = Rung(STRONG, 0, chosen.strong.seed, f"smilesbert-{chosen.strong.layers}x{chosen.strong.hidden}")
     made = pool.map(devices.spread, {STRONG: (pretrain_strong, chosen.strong, data, places(pool, STRONG))})
-    depth = (settings.ladder.layers, settings.ladder.attention_heads)
+    depth = (chosen.ladder.layers, chosen.ladder.attention_heads)
     widest_first = sorted(rungs, key=lambda rung: -rung.size)
     made |= pool.map(
         pretrain_rung,
-        {rung.item: (rung, *depth, chosen.ladder, data, places(pool, rung.item)) for rung in widest_first},
+        {rung.item: (rung, *depth, chosen.pretraining, data, places(pool, rung.item)) for rung in widest_first},
     )
     items: dict[str, Any] = {}
     for item, arrays in made.items():
@@ -95,9 +94,9 @@ def pretrained(
     try:
         losses = smiles.pretrain(model, shape, sequences(corpus), corpus["descriptors"], own, seed, *kept)
     except FloatingPointError as error:
-        block = "strong.pretraining" if item == STRONG else "ladder"
-        remedy = f"lower {STUDY}.represent.{block}.learning_rate in params.yaml"
-        raise InputError(f"{STUDY}, {item}: {error}; {remedy}") from None
+        block = "strong.pretraining" if item == STRONG else "pretraining"
+        remedy = f"lower represent.{block}.learning_rate in {{where}}"
+        raise InputError(f"{{experiment}}, {item}: {error}; {remedy}") from None
     features = {str(name): smiles.represent(model, sequences(data[name])) for name in datasets(data)}
     stored = {f"{PREFIX}{name}": array for name, array in smiles.weights(model).items()}
     return {**features, **stored, "losses": losses}

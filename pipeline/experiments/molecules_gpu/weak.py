@@ -15,11 +15,11 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
+from pipeline.experiments import molecules_study as study
 from pipeline.experiments.molecules.common import fitting, rungs
 from pipeline.experiments.molecules.common.rungs import Rung
 from pipeline.experiments.molecules.common.teachers import FROZEN, Teacher, with_full_labels
-from pipeline.experiments.molecules_gpu.common.settings import Settings, Weak
-from pipeline.experiments.molecules_study import weak as study
+from pipeline.experiments.molecules_gpu.settings import Settings, Weak
 
 Key = tuple[str, str, Teacher]
 
@@ -68,10 +68,7 @@ def fit(
     """Predictions (n,) of one teacher."""
     if teacher.training == FROZEN:
         return fit_frozen(name, split, teacher, data, represent, settings)
-    try:
-        return study.fit(name, split, teacher, data, represent, settings.finetuned)
-    except InputError as error:  # says which study's settings to mend
-        raise InputError(str(error).replace("molecules_study.weak", "molecules_gpu.weak.finetuned")) from None
+    return study.fit(name, split, teacher, data, represent, settings.finetuned)
 
 
 def fit_frozen(
@@ -84,5 +81,5 @@ def fit_frozen(
     try:
         return {"predictions": fitting.fit_adamw(features, truth, rows, settings.frozen, stream)[0]}
     except FloatingPointError as error:
-        cell = f"molecules_gpu, {name}, split {split}, frozen teacher {teacher.weak}"
-        raise InputError(f"{cell}: {error}; lower molecules_gpu.weak.frozen.learning_rate in params.yaml") from None
+        cell = f"{{experiment}}, {name}, split {split}, frozen teacher {teacher.weak}"
+        raise InputError(f"{cell}: {error}; lower weak.frozen.learning_rate in {{where}}") from None

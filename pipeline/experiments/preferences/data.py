@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.core import streams
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import sources, texts
-from pipeline.experiments.preferences.common.settings import Data, Settings, TextSet
+from pipeline.experiments.preferences.settings import Data, Settings, TextSet
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import COLUMNS
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import measures
 from pipeline.experiments.preferences.common import designs, finetuned, measured, recovery, students
 from pipeline.experiments.preferences.common.designs import Unit
-from pipeline.experiments.preferences.common.settings import Settings
+from pipeline.experiments.preferences.settings import Settings
+from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
 
+KEYS = ("loss", "labels", "direction", "epoch", "lr", "noise")
 Array = np.ndarray
 
 
@@ -26,7 +26,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     values = pool.map(measure, {name: (unit, settings, *bundles) for name, unit in units.items()})
     tables = [_table(unit, values[name], settings, upstream["data"]) for name, unit in units.items()]
     cells = pd.concat([*tables, *finetuned.cells(settings, *bundles)], ignore_index=True)
-    cells = cells.reindex(columns=[*COLUMNS, *measures.COLUMNS, *measured.EXTRA])
+    cells = measures.ordered(cells, measured.EXTRA)
     main = cells[(cells["panel"] == "main") & (cells["labels"] == "soft")]
     groups = ("dataset", "weak", "strong", "loss")
     metrics = by_unit(main, "seed", groups, settings.evaluate.confidence)
@@ -117,9 +117,7 @@ def _table(unit: Unit, columns: Arrays, settings: Settings, data: Mapping[str, p
         made = pd.concat([made, followed.assign(epoch=np.repeat(epochs, len(plan)))])
     rows = designs.parts(data[unit.dataset], unit, settings.weak)
     return made.assign(
-        experiment="preferences",
         dataset=unit.dataset,
-        split="",
         seed=unit.seed,
         n_train=len(rows.weak),
         n_eval=len(rows.test),

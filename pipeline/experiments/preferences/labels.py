@@ -13,7 +13,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
-from pipeline.experiments.preferences.common.settings import Labels, Settings
+from pipeline.experiments.preferences.settings import Labels, Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import artifacts
+from pipeline.core import artifacts, files
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common import files, models
+from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.common.pretraining import Pretrain
-from pipeline.experiments.preferences.common.settings import Settings
+from pipeline.experiments.preferences.settings import Settings
 from pipeline.scale import language, pretraining, throughput
 from pipeline.scale.language import Shape
 
@@ -46,7 +46,9 @@ def make(name: str, block: Pretrain, found: pretraining.Material, target: Path, 
     try:
         model, record = pretraining.pretrain(shape, chosen.learning_rate, ladder(block), found, state, rates)
     except FloatingPointError as error:
-        raise InputError(f"{study}.pretrain.models.{name}: {error}; lower its learning_rate") from None
+        raise InputError(
+            f"{{experiment}}, {name}: {error}; lower pretrain.models.{name}.learning_rate in {{where}}"
+        ) from None
     scratch = target.parent / f".{name}-new"
     shutil.rmtree(scratch, ignore_errors=True)
     language.save(model, found.tokenizer, scratch)

@@ -18,8 +18,8 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
-from pipeline.experiments.preferences.common.settings import Pretrained, Represent, Settings
 from pipeline.experiments.preferences.common.texts import PARTS
+from pipeline.experiments.preferences.settings import Pretrained, Represent, Settings
 from pipeline.language import cache, loading
 
 HOME = artifacts.ARTIFACTS / "features"

@@ -16,7 +16,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs, finetuned, students
 from pipeline.experiments.preferences.common.designs import Unit
-from pipeline.experiments.preferences.common.settings import Settings
+from pipeline.experiments.preferences.settings import Settings
 from pipeline.language import heads
 
 Array = np.ndarray
@@ -81,7 +81,8 @@ class Setting:
                 features, targets, losses, np.array(rates), order, ends, options.batch_size, options.weight_decay
             )
         except FloatingPointError as error:
-            raise InputError(f"{self.dataset}, seed {self.seed}: {error}; lower preferences.strong's rates") from None
+            remedy = "lower the rates under strong in {where}"
+            raise InputError(f"{self.dataset}, seed {self.seed}: {error}; {remedy}") from None
 
     def ceiling(self, features: Array, truth: Array) -> Array:
         """One head on true labels."""

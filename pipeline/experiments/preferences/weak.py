@@ -14,7 +14,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
 from pipeline.experiments.preferences.common.designs import Unit
-from pipeline.experiments.preferences.common.settings import Settings, Teacher, Weak
+from pipeline.experiments.preferences.settings import Settings, Teacher, Weak
 from pipeline.language import heads
 
 
@@ -55,4 +55,4 @@ def fit(features: np.ndarray, truth: np.ndarray, teacher: Teacher, weak: Weak, s
             options.weight_decay,
         )
     except FloatingPointError as error:
-        raise InputError(f"{name}: {error}; lower preferences.weak.fit.learning_rate") from None
+        raise InputError(f"{name}: {error}; lower weak.fit.learning_rate in {{where}}") from None

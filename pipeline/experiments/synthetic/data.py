@@ -13,7 +13,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit
-from pipeline.experiments.synthetic.common.settings import Data, Settings
+from pipeline.experiments.synthetic.settings import Data, Settings
 from pipeline.models.network import heads, mlp
 
 

@@ -7,25 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.cells import COLUMNS
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
-from pipeline.experiments.synthetic.common.settings import Data, Settings
+from pipeline.experiments.synthetic.settings import Data, Settings
+from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
-from pipeline.theory import bounds, misfit
-
-MEASURES = ("weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")
-# Below this share of the truth's variance epsilon is rounding of float32 labels, and rho has no meaning.
-NOTHING_UNREACHABLE = 1e-9
+from pipeline.theory import misfit
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every seed, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     cells = measure_all(settings.data, PANELS, settings.strong.heads, settings.labels.inputs, bundles, pool)
-    cells = cells.assign(experiment="synthetic")[list(COLUMNS)]
     return {
         "cells": cells,
         "metrics": by_unit(cells, "seed", ("panel", "head", "inputs"), settings.evaluate.confidence),
@@ -68,7 +63,9 @@ def measure(
         for head, inputs in kinds:
             fitted = [students[f"{name}.{head}.{inputs}.{role}"] for role in ("student", "ceiling")]
             student, ceiling = (fitting.predict(represented, heads) for heads in fitted)
-            measured[f"{name}.{head}.{inputs}"] = np.stack(_measures(target, teacher, student, ceiling, epsilon))
+            measured[f"{name}.{head}.{inputs}"] = np.stack(
+                list(squared.measure(target, teacher, student, ceiling, epsilon).values())
+            )
     return measured
 
 
@@ -89,32 +86,11 @@ def _setting(
     return teacher, represented, class_minimum(represented, target)
 
 
-def _measures(
-    target: np.ndarray, teacher: np.ndarray, student: np.ndarray, ceiling: np.ndarray, epsilon: np.ndarray
-) -> list[np.ndarray]:
-    disagreement, cross = misfit.misfit(teacher, student), misfit.cross_term(target, teacher, student)
-    reachable = epsilon <= NOTHING_UNREACHABLE * target.var(axis=-1)
-    rho = misfit.rho(cross, np.where(reachable, 0, epsilon), disagreement)
-    return [
-        misfit.error(target, teacher),
-        misfit.error(target, student),
-        misfit.error(target, ceiling),
-        disagreement,
-        misfit.gain(target, teacher, student),
-        cross,
-        epsilon,
-        rho,
-        bounds.gain_lower_bound(disagreement, epsilon),
-    ]
-
-
 def _table(seed: int, name: str, values: np.ndarray, panels: Mapping[str, Panel], data: Data) -> pd.DataFrame:
     panel, head, inputs = name.split(".")
-    cells = pd.DataFrame(dict(zip(MEASURES, values, strict=True)))
+    cells = pd.DataFrame(dict(zip(squared.COLUMNS, values, strict=True)))
     return cells.assign(
         panel=panel,
-        dataset="",
-        split="",
         weak=panels[panel].weak,
         strong=panels[panel].strong,
         head=head,

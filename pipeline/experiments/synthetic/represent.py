@@ -14,7 +14,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common.panels import pack, unit, unpack
-from pipeline.experiments.synthetic.common.settings import Perturbation, Represent, Settings
+from pipeline.experiments.synthetic.settings import Perturbation, Pretraining, Settings
 from pipeline.models.network import mlp
 
 CHECKPOINT_EPOCHS = 50
@@ -33,13 +33,13 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         unit(seed): {
             **trained[names[seed, "weak"]],
             **trained[names[seed, "strong"]],
-            **perturb(seed, unpack("truth", data[unit(seed)]), settings.perturbation),
+            **perturb(seed, unpack("truth", data[unit(seed)]), settings.represent.perturbation),
         }
         for seed in settings.data.seeds
     }
 
 
-def pretrain(seed: int, role: str, data: Mapping[str, Arrays], settings: Represent, checkpoint: Path) -> Arrays:
+def pretrain(seed: int, role: str, data: Mapping[str, Arrays], settings: Pretraining, checkpoint: Path) -> Arrays:
     """Pretrain one representation, keeping its state every few epochs.
 
     Heads are given and frozen, labels are noiseless, the same tasks serve both roles (the authors' notebook).
@@ -69,7 +69,7 @@ def perturb(seed: int, truth: mlp.Representation, settings: Perturbation) -> Arr
     return noisy
 
 
-def _start(seed: int, role: str, tasks: Arrays, settings: Represent) -> Arrays:
+def _start(seed: int, role: str, tasks: Arrays, settings: Pretraining) -> Arrays:
     stream = streams.generator(seed, f"synthetic/{role}-initial")
     dimension, width = tasks["pretraining_inputs"].shape[-1], tasks["pretraining_heads"].shape[-1] - 1
     network = mlp.initialise(stream, dimension, width, getattr(settings, f"{role}_blocks"))
@@ -83,7 +83,7 @@ def _start(seed: int, role: str, tasks: Arrays, settings: Represent) -> Arrays:
     }
 
 
-def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Represent, epochs: range) -> Arrays:
+def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Pretraining, epochs: range) -> Arrays:
     # A stream for each epoch, so that the chunks in which the work is done leave no trace.
     orders = np.stack(
         [
@@ -107,8 +107,8 @@ def _advance(state: Arrays, seed: int, role: str, tasks: Arrays, settings: Repre
             batch_size=settings.batch_size,
         )
     except FloatingPointError as error:
-        remedy = "lower synthetic.represent.learning_rate in params.yaml"
-        raise InputError(f"synthetic seed {seed}, {role} representation: {error}; {remedy}") from None
+        remedy = "lower represent.learning_rate in {where}"
+        raise InputError(f"{{experiment}} seed {seed}, {role} representation: {error}; {remedy}") from None
     return {
         **pack("network", network),
         **pack("first_moment", moments[0]),

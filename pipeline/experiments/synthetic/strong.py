@@ -13,7 +13,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, Panel, truth, unit, unpack
-from pipeline.experiments.synthetic.common.settings import Settings, Strong
+from pipeline.experiments.synthetic.settings import Settings, Strong
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -12,7 +12,7 @@ from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
-from pipeline.experiments.synthetic.common.settings import Settings
+from pipeline.experiments.synthetic.settings import Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
-from pipeline.experiments.digits.common.settings import Settings
+from pipeline.experiments.digits.settings import Settings
 from pipeline.experiments.kl.common import corruption
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import floored

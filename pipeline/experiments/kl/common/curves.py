@@ -1,6 +1,6 @@
 """The grid of students trained by AdamW: losses, learning rates and corruptions of the weak labels."""
 
-from pipeline.experiments.kl.common.settings import Curves
+from pipeline.experiments.kl.settings import Curves
 
 LOSSES = ("cross_entropy", "reverse_kl")
 CURVE_PANEL = "pretrained"

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.experiments.kl.common import students
-from pipeline.experiments.kl.common.settings import Exact, Settings
+from pipeline.experiments.kl.settings import Exact, Settings
 from pipeline.experiments.synthetic.common.panels import PANELS, unpack
 from pipeline.theory.divergence import mean
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.core.errors import InputError
-from pipeline.experiments.kl.common.settings import Exact
+from pipeline.experiments.kl.settings import Exact
 from pipeline.models.network import mlp
 from pipeline.models.softmax import heads as softmax
 from pipeline.models.softmax import mixture
@@ -74,6 +74,5 @@ def _solve(represented: Array, targets: Array, loss: str, exact: Exact, initial:
             initial=initial,
         )
     except np.linalg.LinAlgError as error:
-        raise InputError(
-            f"kl: a softmax head could not be solved ({error}); raise kl.strong.exact.minimum_active"
-        ) from None
+        remedy = "raise strong.exact.minimum_active in {where}"
+        raise InputError(f"{{experiment}}: a softmax head could not be solved ({error}); {remedy}") from None

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.experiments.molecules.common.settings import Ladder
+from pipeline.experiments.molecules.settings import Ladder
 
 STRONG = "strong"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common.settings import Settings, Weak
+from pipeline.experiments.preferences.settings import Settings, Weak
 
 Array = np.ndarray
 
@@ -66,7 +66,7 @@ def _distinct(parts: Parts, prompts: Array, dataset: str) -> Parts:
         if not len(rows):
             raise InputError(
                 f"text set '{dataset}', {part}: every prompt occurs in another part as well; "
-                "set weak.also_distinct_prompts to false"
+                "set weak.also_distinct_prompts in {where} to false"
             )
     return found
 

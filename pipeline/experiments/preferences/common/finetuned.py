@@ -18,8 +18,8 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.experiments.preferences.common import designs, measured, models
 from pipeline.experiments.preferences.common.designs import Unit
-from pipeline.experiments.preferences.common.settings import Settings
 from pipeline.experiments.preferences.common.students import Student
+from pipeline.experiments.preferences.settings import Settings
 from pipeline.language import reading
 from pipeline.language.reading import ReadOut
 
@@ -104,9 +104,7 @@ def cells(
         columns = measured.columns_of(plan, student[None], taught, ceilings, scene, settings.evaluate)
         columns["ceiling_truth_accuracy"] = np.array([np.nan])  # trained on the student's rows only
         yield measured.labelled(plan, columns).assign(
-            experiment="preferences",
             dataset=dataset,
-            split="",
             seed=seed,
             head=full.method,
             epoch=full.epochs,

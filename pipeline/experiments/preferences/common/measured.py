@@ -8,10 +8,10 @@ import pandas as pd
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.experiments.kl.common import measures
 from pipeline.experiments.preferences.common import designs, recovery
-from pipeline.experiments.preferences.common.settings import Evaluate
 from pipeline.experiments.preferences.common.students import Student
+from pipeline.experiments.preferences.settings import Evaluate
+from pipeline.measures import classification as measures
 from pipeline.theory.divergence import floored
 
 Array = np.ndarray

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common.settings import HubModel, Package, Pretrained, View
+from pipeline.experiments.preferences.settings import HubModel, Package, Pretrained, View
 from pipeline.language import loading, packaged
 from pipeline.language.reading import ReadOut
 
@@ -38,7 +38,7 @@ def pretrained(model: Pretrained) -> Path:
     folder = artifacts.folder("pretrain", study) / name
     if not (folder / "model.safetensors").exists():
         raise InputError(
-            f"{folder} is missing; name {name} under {study}.pretrain.models and run "
+            f"{folder} is missing; name {name} under pretrain.models of the study {study} and run "
             f"`python -m pipeline.pretrain {study}`"
         )
     return folder
@@ -60,5 +60,5 @@ def check_layers(name: str, loaded: loading.Loaded, views: tuple[ReadOut, ...]) 
     for view in views:
         if view.layer > loaded.layers:
             raise InputError(
-                f"preferences.represent.ladder: {name} has {loaded.layers} layers, not {view.layer}; lower the layer"
+                f"represent.ladder of {{where}}: {name} has {loaded.layers} layers, not {view.layer}; lower the layer"
             )

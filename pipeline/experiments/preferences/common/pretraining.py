@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.core.config import Block, Count, NonNegative, Positive, Seed
-from pipeline.experiments.preferences.common.fields import File
+from pipeline.core.files import File
 
 
 class Corpus(File):

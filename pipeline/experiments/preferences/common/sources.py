@@ -9,10 +9,9 @@ from collections.abc import Mapping
 import datasets
 import pandas as pd
 
-from pipeline.core import artifacts
+from pipeline.core import artifacts, files
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common import files
-from pipeline.experiments.preferences.common.settings import Hub, TextSet
+from pipeline.experiments.preferences.settings import Hub, TextSet
 
 CACHE = artifacts.ARTIFACTS / "datasets"
 
@@ -23,7 +22,7 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
     if isinstance(settings.source, Hub):
         loaded = _from_hub(name, settings.source)
     else:
-        remedy = f"take '{name}' out of preferences.data.datasets"
+        remedy = f"take '{name}' out of data.datasets in {{where}}"
         paths = {part: str(files.found(f"text set '{name}'", file, remedy)) for part, file in settings.source.items()}
         loaded = {part: _from_file(name, path) for part, path in paths.items()}
     return {part: _columns(name, part, rows, settings) for part, rows in loaded.items()}
@@ -57,7 +56,7 @@ def _columns(name: str, part: str, rows: datasets.Dataset, settings: TextSet) ->
     if missing:
         raise InputError(
             f"text set '{name}', {part}: there is no column '{missing[0]}', only {', '.join(rows.column_names)}; "
-            f"correct preferences.data.datasets.{name}.columns"
+            f"correct data.datasets.{name}.columns in {{where}}"
         )
     table = rows.select_columns(list(wanted.values())).to_pandas()
     return table.rename(columns={column: role for role, column in wanted.items()})

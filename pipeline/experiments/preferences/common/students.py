@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
-from pipeline.experiments.preferences.common.settings import BOOTSTRAPPING, Settings
+from pipeline.experiments.preferences.settings import BOOTSTRAPPING, Settings
 
 Array = np.ndarray
 PRECISIONS = ("bfloat16", "float32")

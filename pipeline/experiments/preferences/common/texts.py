@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.core import streams
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common.settings import TextSet
+from pipeline.experiments.preferences.settings import TextSet
 
 PARTS = ("truth", "weak", "test")
 
@@ -43,7 +43,7 @@ def divided(name: str, pool: pd.DataFrame, sizes: Mapping[str, int], seed: int) 
     if len(pool) < sum(sizes.values()):
         raise InputError(
             f"text set '{name}': {len(pool)} different prompts are fewer than the {sum(sizes.values())} of its sizes; "
-            f"lower preferences.data.datasets.{name}.sizes"
+            f"lower data.datasets.{name}.sizes in {{where}}"
         )
     order = streams.generator(seed, f"preferences/{name}/parts").permutation(len(pool))
     ends = np.cumsum([sizes[part] for part in PARTS])

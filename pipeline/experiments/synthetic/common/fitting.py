@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.core import streams
 from pipeline.core.config import AdamW
 from pipeline.core.errors import InputError
-from pipeline.experiments.synthetic.common.settings import Exact
+from pipeline.experiments.synthetic.settings import Exact
 from pipeline.models.network import heads, mlp
 
 
@@ -30,7 +30,7 @@ def fit_adamw(name: str, seed: int, represented: np.ndarray, labels: np.ndarray,
             batch_size=settings.batch_size,
         )
     except FloatingPointError as error:
-        raise InputError(f"synthetic seed {seed}, {name}: {error}; lower learning_rate in params.yaml") from None
+        raise InputError(f"{{experiment}} seed {seed}, {name}: {error}; lower learning_rate in {{where}}") from None
 
 
 def fit_exact(represented: np.ndarray, labels: np.ndarray, settings: Exact) -> np.ndarray:

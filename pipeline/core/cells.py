@@ -1,0 +1,73 @@
+"""The one tidy table in which every experiment ends: one row per trained student."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.errors import InputError
+
+COLUMNS = (
+    "experiment",
+    "panel",
+    "dataset",
+    "split",
+    "weak",
+    "strong",
+    "head",
+    "inputs",
+    "task",
+    "seed",
+    "n_train",
+    "n_eval",
+    "weak_error",
+    "student_error",
+    "ceiling_error",
+    "misfit",
+    "gain",
+    "cross_term",
+    "epsilon",
+    "rho",
+    "bound",
+)
+# What tells rows apart; an experiment's own further ones stand beside its verb evaluate, as KEYS.
+KEYS = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "seed", "task")
+NAMES = ("panel", "dataset", "split", "weak", "strong", "inputs")
+REQUIRED = ("weak_error", "student_error", "misfit", "gain", "cross_term")
+
+
+def complete(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """Cells as they are written: the common columns first, empty where the experiment has none, then its own."""
+    further = [column for column in table if column not in COLUMNS]
+    return table.assign(experiment=experiment).reindex(columns=[*COLUMNS, *further])
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Cells of one experiment.  Raises InputError that names the missing column or the incomplete row."""
+    cells = read_table(path, COLUMNS)
+    for column in REQUIRED:
+        numbers = np.isfinite(pd.to_numeric(cells[column], errors="coerce").to_numpy(dtype=np.float64))
+        if not numbers.all():
+            row = int(numbers.argmin())
+            raise InputError(f"{path}: line {row + 2} has no finite number under {column}; {_remedy(path)}")
+    return cells
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of results with at least these columns and one row; names are read as text."""
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro` or restore it with `git checkout {path}`") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path} is not a readable CSV ({error}); restore it with `git checkout {path}`") from None
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; {_remedy(path)}")
+    if table.empty:
+        raise InputError(f"{path} holds no row; {_remedy(path)}")
+    return table
+
+
+def _remedy(path: Path) -> str:
+    return f"run `dvc repro` or restore it with `git checkout {path}`"

@@ -1,0 +1,61 @@
+"""Files of data: looked for in `data/`, then in the mirror (W2S_MIRROR, by default ../shared/data), always checked."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.core.config import Block, Word
+from pipeline.core.errors import InputError
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SHIPPED = Path("data")
+
+
+class File(Block):
+    """A file in data/ or in the mirror."""
+
+    path: Word
+    sha256: Sha256
+
+
+def found(owner: str, file: File, remedy: str = "") -> Path:
+    """Place of a file.  Raises InputError that names both places tried, or a hash that differs.
+
+    owner: whose file it is, for the message; remedy: what else could be done without it.
+    """
+    for path in (SHIPPED / file.path, mirror() / file.path):
+        if path.exists():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if digest == file.sha256:
+                return path
+            raise InputError(
+                f"{path} ({owner}) is truncated or altered; {_restored(path)}, or record the sha256 that it has now: "
+                f"{digest}"
+            )
+    places = f"{SHIPPED / file.path} is missing ({owner}), and {mirror()} has no {file.path}"
+    raise InputError(
+        f"{places}; {_restored(SHIPPED / file.path)}, set W2S_MIRROR to a folder that holds it"
+        + (f", or {remedy}" if remedy else "")
+    )
+
+
+def mirror() -> Path:
+    """The folder of data that are no part of this repository."""
+    return Path(os.environ.get("W2S_MIRROR", "../shared/data"))
+
+
+def named(block: Any) -> Iterator[File]:
+    """Every `path` with a `sha256` anywhere in a block of settings."""
+    if isinstance(block, Mapping):
+        if {"path", "sha256"} <= set(block):
+            yield File(path=block["path"], sha256=block["sha256"])
+        for value in block.values():
+            yield from named(value)
+
+
+def _restored(path: Path) -> str:
+    return f"restore it with `git checkout {path.as_posix()}`" if SHIPPED in path.parents else "restore it"

@@ -1,0 +1,147 @@
+"""Settings of the molecules experiment; values live in params.yaml, sources of each number in DEVIATIONS.md."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Positive, Seed, Seeds
+from pipeline.core.files import File
+
+Dataset = Literal["esol", "freesolv", "lipop"]
+Split = Literal["122", "123", "124"]
+Inputs = Literal["same", "half"]
+Head = Literal["adamw", "ball"]
+Strongest = Literal["minimol", "hub", "pretrained"]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Radii = Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
+class Corpus(Block):
+    """Molecules that pretraining sees, none of them in a downstream set, and what it predicts of them."""
+
+    source: File
+    molecules: Count
+    permute: bool
+    rarest_token: Count
+    descriptors: Annotated[tuple[str, ...], Field(min_length=1)]
+    descriptor_clip: Positive
+
+
+class Data(Block):
+    """Data sets, ChemBench splits, their files, and the seed that halves the training molecules."""
+
+    datasets: Annotated[tuple[Dataset, ...], Field(min_length=1)]
+    splits: Annotated[tuple[Split, ...], Field(min_length=1)]
+    files: dict[Dataset | Literal["splits"], File]
+    seed: Seed
+    corpus: Corpus
+
+    @model_validator(mode="after")
+    def _has_its_files(self) -> Self:
+        for name in (*self.datasets, "splits"):
+            if name not in self.files:
+                raise ValueError(f"files lack '{name}'; give its path and sha256")
+        return self
+
+
+class Ladder(Block):
+    """Weak representations: SMILES transformers by hidden size, and hashed Morgan counts as a control."""
+
+    hidden_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    layers: Count
+    attention_heads: Count
+    morgan_bits: tuple[Count, ...]
+    morgan_radius: Count
+
+    @model_validator(mode="after")
+    def _heads_share_the_hidden_size(self) -> Self:
+        for size in self.hidden_sizes:
+            if size % (2 * self.attention_heads):
+                unit = 2 * self.attention_heads
+                raise ValueError(f"hidden size {size} must be a multiple of {unit}, twice the attention heads")
+        return self
+
+
+class Hub(Block):
+    """A model of the Hugging Face hub at the full hash of one revision."""
+
+    model: Annotated[str, Field(min_length=1)]
+    revision: Revision
+
+
+class Represent(Block):
+    """Which representation is the strong one, and how the weak ones are pretrained.
+
+    The learning rate of a model is ``learning_rate / sqrt(hidden size)``.
+    """
+
+    ladder: Ladder
+    strong: Strongest
+    hub: Hub
+    seeds: Seeds
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+    warmup: Fraction
+    masked: Fraction
+
+
+class Finetuning(Block):
+    """Full finetuning for a fixed number of steps at the rate ``learning_rate / sqrt(hidden size)``."""
+
+    hidden_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+
+
+class FewLabels(Block):
+    """Teachers that see few labels and no validation labels: frozen models by a head, small ones also by finetuning."""
+
+    counts: tuple[Annotated[int, Field(ge=2)], ...]
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+    finetuning: Finetuning
+
+
+class Weak(Block):
+    """How teachers are fitted: `adamw` on the SMILES ladder, norm-bounded least squares on the control."""
+
+    adamw: AdamW
+    radii: Radii
+    few_labels: FewLabels
+
+
+class Labels(Block):
+    """Whose molecules the teacher labels: its own (`same`) or the other half of them (`half`)."""
+
+    inputs: Annotated[tuple[Inputs, ...], Field(min_length=1)]
+
+
+class Strong(Block):
+    """How students and ceilings are fitted."""
+
+    heads: Annotated[tuple[Head, ...], Field(min_length=1)]
+    adamw: AdamW
+    radii: Radii
+
+
+class Evaluate(Block):
+    """Uncertainty in metrics.json."""
+
+    confidence: Fraction
+
+
+class Settings(Block):
+    """The block `molecules` of params.yaml."""
+
+    data: Data
+    represent: Represent
+    weak: Weak
+    labels: Labels
+    strong: Strong
+    evaluate: Evaluate

@@ -1,1 +1,0 @@
-"""Study: the molecules experiment with teachers finetuned whole, over several seeds of pretraining and finetuning."""

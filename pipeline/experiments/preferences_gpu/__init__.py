@@ -1,1 +1,0 @@
-"""Study: the language-model experiment on a ladder of Pythia shapes that it pretrains itself, on a GPU."""

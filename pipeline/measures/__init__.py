@@ -1,0 +1,1 @@
+"""What is measured of teacher, student and ceiling on one sample: columns of the cells, the same everywhere."""
