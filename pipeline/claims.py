@@ -15,8 +15,8 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
+from pipeline.figures import FIGURES
 from pipeline.summary import tables
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.verdicts import Claim, judge
 
 SOURCE = Path("claims.yaml")

@@ -18,14 +18,14 @@ from markupsafe import Markup
 
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
-from pipeline.drawing import SEED_COLOURS, SEED_MARKERS
+from pipeline.figures import FIGURES, drawable
+from pipeline.figures.drawing import SEED_COLOURS, SEED_MARKERS
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.page.alternatives import alternative
 from pipeline.summary import tables, words
-from pipeline.summary.figures import FIGURES
 
 PAGE = artifacts.REPORT / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")
+BESIDE = Path("..") / artifacts.FIGURES  # the folder of figures as the page sees it
 TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
 D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
@@ -44,8 +44,7 @@ def main() -> None:
 
 def build() -> str:
     """The page of what lies in the working folder."""
-    sources = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
-    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in sources]
+    figures = [figure(name) for name in drawable(tables.sources())]
     claims = artifacts.read_item(artifacts.REPORT / "claims.json")
     return page(figures, claims, points.views(tables.read(config.experiments())))
 
@@ -86,17 +85,18 @@ def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]], views: lis
 
 
 def figure(name: str) -> dict[str, Any]:
-    """Picture, numbers and words of one figure."""
-    path = artifacts.FIGURES / f"{name}.png"
+    """Picture, numbers and words of one figure; its files stand beside the page."""
+    known, path = FIGURES[name], artifacts.FIGURES / f"{name}.png"
     picture = pictures.picture(path)
     numbers = artifacts.read_item(path.with_suffix(".json"))
     return {
         "name": name,
-        "caption": FIGURES[name].caption,
+        "source": known.source,
+        "caption": known.caption,
         "numbers": numbers,
         "picture": picture,
-        "alternative": alternative(name, FIGURES[name].caption, numbers),
-        "download": pictures.json_uri(numbers),
+        "alternative": f"{known.caption} {known.words(numbers)}",
+        "files": BESIDE / name,
     }
 
 

@@ -1,9 +1,8 @@
 """How the page is divided: groups of figures, papers, verdicts counted."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
-
-from pipeline.summary.figures import FIGURES
 
 VERDICTS = ("holds", "fails", "inconclusive", "not run")
 # Short names of the sources in claims.yaml; a source that is not here goes by its key.
@@ -18,7 +17,6 @@ LINKS = {
     "Quantifying the Gain in Weak-to-Strong Generalization": "https://arxiv.org/abs/2405.15116",
     "Understanding the Capabilities and Limitations of Weak-to-Strong Generalization": "https://arxiv.org/abs/2502.01458",
 }
-LANGUAGE = "Language models"
 MAIN = ("charikar_fig2b",)  # the figure of the first screen, where there is one
 
 
@@ -27,12 +25,16 @@ def paper(key: str) -> str:
     return PAPERS.get(key, key)
 
 
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Sources in the order in which the page speaks of them; those it does not know come last."""
+    known = list(PAPERS)
+    return sorted(set(keys), key=lambda key: (known.index(key) if key in known else len(known), key))
+
+
 def grouped(figures: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Figures by what they belong to, in the order in which they are listed."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for figure in figures:
-        groups.setdefault(_group(figure["name"]), []).append(figure)
-    return sorted(groups.items(), key=lambda group: group[0] == LANGUAGE)
+    """Figures by the label of their source."""
+    sources = in_order(figure["source"] for figure in figures)
+    return [(paper(key), [figure for figure in figures if figure["source"] == key]) for key in sources]
 
 
 def tally(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -42,9 +44,3 @@ def tally(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
         counts.setdefault(claim["paper"], Counter())[claim["verdict"]] += 1
     rows = [{"key": key, "label": paper(key), "counts": count} for key, count in counts.items()]
     return sorted(rows, key=lambda row: -row["counts"].total())
-
-
-def _group(name: str) -> str:
-    if FIGURES[name].experiment.startswith("published/preferences"):
-        return LANGUAGE
-    return "Charikar et al. 2024: squared loss" if name.startswith("charikar") else "Yao et al. 2025: classification"
