@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline import claims
 from pipeline.core.errors import InputError
-from pipeline.summary.figures import FIGURES
+from pipeline.figures import FIGURES
 from pipeline.summary.verdicts import Band, Claim, judge, verdict
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
