@@ -4,7 +4,6 @@ import json
 from typing import NamedTuple
 
 from spoiling import (
-    SUMS,
     Spoil,
     cell,
     cut,
@@ -16,6 +15,7 @@ from spoiling import (
     params,
     recorded,
     remove,
+    study,
     swap,
     texts,
     without_units,
@@ -83,7 +83,7 @@ PARAMS = {
     ),
     "branch for a revision": Case(
         "represent preferences",
-        params("preferences", "represent", "models", "tiny", "revision", value="main"),
+        study("preferences", "represent", "models", "tiny", "revision", value="main"),
         ("full revision",),
     ),
 }
@@ -91,8 +91,6 @@ DATA = {
     "molecules absent": Case("data molecules", remove(f"data/{ESOL}"), (ESOL, "is missing", RESTORE)),
     "molecules cut": Case("data molecules", cut(f"data/{ESOL}"), (ESOL, "truncated or altered", RESTORE)),
     "corpus cut": Case("data molecules", cut(f"data/{CORPUS}"), (CORPUS, "truncated or altered", RESTORE)),
-    "hashes absent": Case("data molecules", remove(str(SUMS)), (str(SUMS), "is missing", RESTORE)),
-    "hashes spoilt": Case("data molecules", write(str(SUMS), b"abc\n"), (str(SUMS), "line 1", RESTORE)),
     "no label": Case(
         "data molecules", recorded(ESOL, lambda raw: raw.replace(b",-0.77,", b",none,", 1)), (ESOL, "row 0", "restore")
     ),
@@ -171,8 +169,8 @@ RESULTS = {
         ("published/realizability/cells.csv", "lacks", RESTORE),
     ),
     "diagram absent": Case("figures", remove("results/kl/reliability.csv"), ("kl/reliability.csv is missing", AGAIN)),
-    "claims not judged": Case("report", remove("results/claims.json"), ("results/claims.json is missing", AGAIN)),
-    "claims cut": Case("report", cut("results/claims.json"), ("results/claims.json is damaged", AGAIN)),
+    "claims not judged": Case("report", remove("report/claims.json"), ("report/claims.json is missing", AGAIN)),
+    "claims cut": Case("report", cut("report/claims.json"), ("report/claims.json is damaged", AGAIN)),
     "picture absent": Case(
         "report", remove("paper_figures/charikar_fig2b.png"), ("charikar_fig2b.png is missing", "pipeline.figures")
     ),
@@ -201,7 +199,9 @@ WORDS = {
     "notebook with error": Case(
         "figures", swap(NOTEBOOK, b"import", b"import nothing_of_this_name\\nimport"), (NOTEBOOK, "nothing_of")
     ),
-    "study not run": Case("publish realizability", lambda: None, ("results/realizability/cells.csv is missing", AGAIN)),
+    "study not run": Case(
+        "publish realizability", lambda: None, ("artifacts/results/realizability/cells.csv is missing", AGAIN)
+    ),
     "study unknown": Case("publish nothing", lambda: None, ("nothing", "known: ")),
     "study without metrics": Case(
         "publish kl", remove("results/kl/metrics.json"), ("results/kl/metrics.json is missing", AGAIN)
@@ -210,7 +210,7 @@ WORDS = {
         "publish kl", lambda: None, ("no studies/*/dvc.yaml has stages of 'kl'", "name a study")
     ),
     "times cut": Case(
-        "report", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
+        "report", write("artifacts/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
     ),
     "manifest cut": Case(
         "publish --check",

@@ -4,14 +4,14 @@ import hashlib
 import json
 import lzma
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 Spoil = Callable[[], None]
-SUMS = Path("data/SHA256SUMS")
+PARAMS = Path("params.yaml")  # which records the hashes
 
 
 def overwrite(name: str, content: bytes) -> None:
@@ -53,22 +53,30 @@ def recorded(name: str, edit: Callable[[bytes], bytes]) -> Spoil:
         after = edit(before)
         overwrite(f"data/{name}", after)
         digests = [hashlib.sha256(content).hexdigest() for content in (before, after)]
-        overwrite(str(SUMS), SUMS.read_bytes().replace(*(digest.encode() for digest in digests)))
+        overwrite(str(PARAMS), PARAMS.read_bytes().replace(*(digest.encode() for digest in digests)))
 
     return spoil
 
 
 def params(*keys: str | int, value: Any) -> Spoil:
     """One value of params.yaml."""
+    return _setting(PARAMS, keys, value)
 
+
+def study(name: str, *keys: str | int, value: Any) -> Spoil:
+    """One value of a study's settings."""
+    return _setting(Path(f"studies/{name}.yaml"), keys, value)
+
+
+def _setting(path: Path, keys: Sequence[str | int], value: Any) -> Spoil:
     def spoil() -> None:
-        document = YAML().load(Path("params.yaml"))
+        document = YAML().load(path)
         block = document
         for key in keys[:-1]:
             block = block[key]
         block[keys[-1]] = value
-        Path("params.yaml").unlink()
-        YAML().dump(document, Path("params.yaml"))
+        path.unlink()
+        YAML().dump(document, path)
 
     return spoil
 

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from bad_inputs import CASES
 from PIL import Image
-from ruamel.yaml import YAML
 
 from pipeline import claims, figures, publish, readme, reference, report, reproduce, verify
 from pipeline.core import artifacts, stage
 from pipeline.core.errors import command_line
 from tests import toy_cells
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 from tests.tiny_language import save_model, tiny_preferences
 
 MODULES = {module.__name__.rpartition(".")[2]: module for module in (claims, figures, publish, readme, report)}
@@ -51,18 +50,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def settings(folder: Path) -> None:
     """Tiny params.yaml and the data it names."""
     shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns("preferences"))
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"].update(seeds=[0], tasks=3)
     params["synthetic"]["represent"]["epochs"] = 2
     params["intervals"]["resamples"] = 100
     tiny_preferences(params["preferences"], save_model(folder / "model"), folder / "data")
     (folder / "params.yaml").unlink(missing_ok=True)
-    YAML().dump(params, folder / "params.yaml")
+    params.write(folder)
 
 
 def fill(folder: Path) -> None:
     """Stand-ins for what takes long: a finished unit of an unfinished stage, pictures, claims, metrics."""
-    unit = stage._partial("represent", "synthetic", stage.config.load("synthetic")) / "seed-0-weak.safetensors"
+    unit = stage._partial("represent", stage.experiments.load("synthetic")) / "seed-0-weak.safetensors"
     artifacts.write_arrays(unit, {"x": np.ones(3)})
     for name in ("synthetic", "kl"):
         artifacts.write_json(Path(f"results/{name}/metrics.json"), {})
@@ -72,7 +71,7 @@ def fill(folder: Path) -> None:
         Image.new("RGB", (3, 2), "white").save(artifacts.FIGURES / f"{name}.png")
     claims.main()
     for study in ("realizability", "preferences", "molecules_study"):
-        written = {"study": study, "params": stage.config.load(study).model_dump(mode="json")}
+        written = {"study": study, "params": stage.experiments.load(study).settings.model_dump(mode="json")}
         artifacts.write_json(publish.folder(study) / "manifest.json", written)
     reference.keep()
 

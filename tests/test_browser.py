@@ -112,7 +112,7 @@ def control(page: Page, name: str) -> Locator:
 
 
 def claims() -> list[dict[str, Any]]:
-    return artifacts.read_item(ROOT / "results/claims.json")
+    return artifacts.read_item(ROOT / "report/claims.json")
 
 
 @pytest.mark.parametrize(("size", "script"), [("phone", True), ("phone", False), ("desktop", True)])

@@ -168,7 +168,7 @@ def test_repository_claims_are_valid_and_hold_the_contract(tmp_path: Path, monke
     folder = toy_cells.repository(tmp_path, toy_cells.everything())
     monkeypatch.chdir(folder)
     claims.main()
-    rows = json.loads((folder / "results/claims.json").read_text())
+    rows = json.loads((folder / "report/claims.json").read_text())
     assert [row["id"] for row in rows] == [row["id"] for row in YAML(typ="safe").load(ROOT / "claims.yaml")]
     for row in rows:
         assert row.keys() >= KEYS and row["figure"] in FIGURES and len(row["interval"]) == 2

@@ -227,5 +227,5 @@ def test_published_molecules_are_drawn_beside() -> None:
     alone = molecules.molecules({"molecules": cells}, "esol", SETTINGS)
     assert not alone["study_published"] and not alone["study"]
     study = cells.assign(training="finetuned")
-    beside = molecules.molecules({"molecules": cells, "published/molecules": study}, "esol", SETTINGS)
+    beside = molecules.molecules({"molecules": cells, "published/molecules_study": study}, "esol", SETTINGS)
     assert beside["study_published"] and beside["study"][0]["ladders"] and beside["protocols"] == alone["protocols"]

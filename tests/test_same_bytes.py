@@ -7,15 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from tests.clones import environment, outcomes, unlike
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 
 RUN = """
 from pathlib import Path
-from pipeline import cells, figures
-from pipeline.core import config, stage
+from pipeline import figures
+from pipeline.core import cells, config, stage
 for verb in ("data", "represent", "weak", "labels", "strong", "evaluate"):
     stage.run(verb, "synthetic")
 tables = {"synthetic": cells.read(Path("results/synthetic/cells.csv"))}
@@ -34,11 +32,11 @@ def prepared(folder: Path) -> Path:
     """Tiny settings and the notebook of one figure."""
     (folder / "paper_figures").mkdir(parents=True)
     (folder / "notebooks").symlink_to(ROOT / "notebooks")
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"].update(tasks=3)
     params["synthetic"]["represent"]["epochs"] = 20
     params["intervals"]["resamples"] = 100
-    YAML().dump(params, folder / "params.yaml")
+    params.write(folder)
     return folder
 
 

@@ -238,7 +238,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "results/molecules": molecules(),
         "results/kl": kl(),
         "results/digits": digits(),
-        "published/molecules": molecules().query("ladder == 'smiles'").assign(training="finetuned"),
+        "published/molecules_study": molecules().query("ladder == 'smiles'").assign(training="finetuned"),
         "published/realizability": realizability(),
         "published/preferences": preferences(),
     }
@@ -248,7 +248,7 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     """A folder with the repository's params, claims and notebooks, and these cells (key: folder below the root)."""
     params = YAML().load(ROOT / "params.yaml")
     params["experiments"] = [name.split("/")[1] for name in tables if name.startswith("results/")]
-    for name in set(params) - {"experiments", "studies", "intervals", *params["experiments"], *params["studies"]}:
+    for name in set(params) - {"experiments", "intervals", *params["experiments"]}:
         del params[name]
     for name in set(params["experiments"]) - set(params):
         params[name] = {}
