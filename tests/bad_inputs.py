@@ -28,6 +28,7 @@ ESOL = "moleculenet/delaney-processed.csv"
 SPLITS = "moleculenet/chembench_random_splits.json"
 CORPUS = "smiles/chembl_subset.txt.xz"
 CELLS = "results/synthetic/cells.csv"
+CLAIMS = "claims/charikar2024.yaml"
 FEATURES = "artifacts/features"
 NOTEBOOK = "notebooks/charikar_synthetic.ipynb"
 
@@ -185,15 +186,45 @@ RESULTS = {
     "fresh cells cut": Case("verify", write(CELLS, b""), (CELLS, "cannot be read", RESTORE)),
 }
 WORDS = {
-    "claims absent": Case("claims", remove("claims.yaml"), ("claims.yaml is missing", RESTORE)),
-    "claims no YAML": Case("claims", write("claims.yaml", b"- id: ["), ("claims.yaml", "not valid YAML")),
-    "claims not text": Case("claims", write("claims.yaml", b"\xff\xfe"), ("claims.yaml", RESTORE)),
-    "claims empty": Case("claims", judged(), ("claims.yaml holds no list", RESTORE)),
-    "claim without band": Case("claims", judged(CLAIM | {"expected": {}}), ("claim 'toy'", "expected")),
-    "claim of no figure": Case("claims", judged(CLAIM | {"figure": "fig9"}), ("claim 'toy'", "'fig9'", "choose from")),
-    "claim twice": Case("claims", judged(CLAIM, CLAIM), ("claim 'toy'", "twice")),
+    "sources absent": Case("claims", remove("sources.yaml"), ("sources.yaml is missing", "root of the repository")),
+    "sources without key": Case(
+        "claims", swap("sources.yaml", b"  label: Yao", b"  name: Yao"), ("yao2025.label", "add")
+    ),
+    "sources link": Case(
+        "claims", swap("sources.yaml", b"https", b"ftp"), ("sources.yaml", "charikar2024.link is 'ftp:")
+    ),
+    "source dropped": Case(
+        "claims", swap("sources.yaml", b"yao2025f:", b"yao2025g:"), ("claims/yao2025f.yaml", "add yao")
+    ),
+    "source dropped later": Case(
+        "report", swap("sources.yaml", b"yao2025f:", b"yao2025g:"), ("'yao2025f'", "sources.yaml", "pipeline.claims")
+    ),
+    "claims absent": Case("claims", remove(CLAIMS), (f"{CLAIMS} is missing", RESTORE)),
+    "claims no YAML": Case("claims", write(CLAIMS, b"- id: ["), (CLAIMS, "not valid YAML")),
+    "claims not text": Case("claims", write(CLAIMS, b"\xff\xfe"), (CLAIMS, RESTORE)),
+    "claims empty": Case("claims", write(CLAIMS, b"[]"), (f"{CLAIMS} holds no list", RESTORE)),
+    "claims without group": Case("claims", write(CLAIMS, b"- id: toy"), (CLAIMS, "group 1", "no list under `claims`")),
+    "claim with date": Case(
+        "claims", swap(CLAIMS, b"panel: realizable", b"panel: 2020-01-01"), (CLAIMS, "realizable_equality", "no plain")
+    ),
+    "claim without band": Case("claims", judged(CLAIM | {"expected": {}}), ("toy.expected is {}", "give low, high")),
+    "claim of no figure": Case("claims", judged(CLAIM | {"figure": "fig9"}), ("toy.figure is 'fig9'", "choose from")),
+    "claim twice": Case("claims", judged(CLAIM, CLAIM), (f"{CLAIMS}: toy.id is 'toy'", "give each claim its own")),
+    "claim in two files": Case(
+        "claims",
+        judged(CLAIM | {"id": "kl_bound"}),
+        ("claims/yao2025.yaml: kl_bound.id", f"{CLAIMS} has it too", "its own"),
+    ),
     "claim on no column": Case(
-        "claims", judged(CLAIM | {"cells": {"schedule": "joint"}}), ("claim 'toy'", "no column schedule")
+        "claims",
+        judged(CLAIM | {"cells": {"schedule": "joint"}}),
+        ("toy.cells.schedule is 'joint'", "no column schedule", "panel, dataset", "awaits"),
+    ),
+    "claim on no value": Case(
+        "claims", judged(CLAIM, cells={"seed": 7}), ("toy.cells.seed is 7", "have 0, 1, 2;", "choose one", "awaits")
+    ),
+    "claim on no experiment": Case(
+        "claims", judged(CLAIM | {"experiment": "synthetik"}), ("toy.experiment is 'synthetik'", "choose one")
     ),
     "notebook absent": Case("figures", remove(NOTEBOOK), (NOTEBOOK, "is missing", RESTORE)),
     "notebook cut": Case("figures", cut(NOTEBOOK), (NOTEBOOK, RESTORE)),

@@ -117,9 +117,9 @@ def document(edit: Callable[[Any], object]) -> Callable[[bytes], bytes]:
     return change
 
 
-def judged(*rows: Any) -> Spoil:
-    """claims.yaml with these rows only."""
-    return write("claims.yaml", json.dumps(rows).encode())
+def judged(*rows: Any, **shared: Any) -> Spoil:
+    """A file of claims with one group: these rows, and what they share."""
+    return write("claims/charikar2024.yaml", json.dumps([{**shared, "claims": rows}]).encode())
 
 
 def cut_rows(name: str) -> None:
