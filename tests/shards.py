@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.clones import command, commit, copy_repository, dvc, git, outcomes
+from tests.clones import await_sizes, command, commit, copy_repository, dvc, git, outcomes
 from tests.conftest import tiny_params
 
 HALVES = (("evaluate@synthetic", "evaluate@kl"), ("evaluate@molecules", "evaluate@digits"))
@@ -81,6 +81,7 @@ def clones(folder: Path, config: str, count: int) -> list[Path]:
     origin = copy_repository(folder)
     YAML().dump(tiny_params(), origin / "params.yaml")
     (origin / ".dvc/config").write_text(config)
+    await_sizes(origin)
     git(origin, "rm", "-rq", "dvc.lock", "studies", "results", "paper_figures")
     commit(origin, "tiny")
     made = [folder / f"clone-{number}" for number in range(1, count + 1)]

@@ -10,7 +10,7 @@ from conftest import ROOT, tiny_params
 from ruamel.yaml import YAML
 
 from pipeline.core.stage import UPSTREAM
-from tests.clones import copy_repository, dvc
+from tests.clones import await_sizes, copy_repository, dvc
 
 FINAL = ("figures", "claims", "report")
 
@@ -156,6 +156,7 @@ def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Clone in which the whole pipeline has run at tiny size."""
     clone = copy_repository(tmp_path_factory.mktemp("pipeline"))
     YAML().dump(tiny_params(), clone / "params.yaml")
+    await_sizes(clone)
     dvc(clone, "repro")
     return clone
 
