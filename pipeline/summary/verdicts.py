@@ -32,7 +32,8 @@ def judge(claim: Claim, tables: Tables, confidence: float) -> dict[str, Any]:
     measured = by_unit(claim, "statistic", cells["cells"])
     if claim.against is not None:
         measured = _less(claim, measured, by_unit(claim, "statistic", cells["against"]))
-    estimate = over_units("difference" if claim.against else claim.statistic, list(measured.values()), confidence)
+    measure = claim.statistic if claim.against is None else "difference"
+    estimate = over_units(measure, list(measured.values()), confidence)
     beside = by_unit(claim, "beside", cells["cells"]) if claim.beside else {}
     return _row(claim, estimate, verdict(estimate, claim.expected), _reason(claim, measured, beside))
 
