@@ -16,7 +16,9 @@ from pipeline import claims, figures, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
 from pipeline.page import contents, pictures, points, surroundings
+from pipeline.summary import sources
 from pipeline.summary.figures import FIGURES
+from pipeline.summary.sources import Source
 from pipeline.summary.tables import read
 from tests import toy_cells
 
@@ -134,7 +136,7 @@ def test_downloads_hold_the_numbers_that_were_drawn(folder: Path) -> None:
             artifacts.FIGURES / f"{name}.json"
         )
     rows = list(csv.DictReader(io.StringIO(unquote(links["claims.csv"].partition(",")[2]))))
-    judged = artifacts.read_item(artifacts.RESULTS / "claims.json")
+    judged = artifacts.read_item(artifacts.REPORT / "claims.json")
     assert [(row["id"], row["verdict"]) for row in rows] == [(row["id"], row["verdict"]) for row in judged]
     assert [row["low"] for row in rows] == [
         "" if row["interval"][0] is None else str(row["interval"][0]) for row in judged
@@ -158,18 +160,27 @@ def test_a_picture_keeps_its_colours_and_loses_bytes(tmp_path: Path, generator: 
 
 def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:
     text = page(folder)
-    for row in artifacts.read_item(artifacts.RESULTS / "claims.json"):
+    for row in artifacts.read_item(artifacts.REPORT / "claims.json"):
         assert f"<code>{row['id']}</code>" in text
         assert f'<span class="verdict {row["verdict"].replace(" ", "-")}">{row["verdict"]}</span>' in text
 
 
-def test_verdicts_are_counted_by_source() -> None:
-    rows = [("yao2025", "holds"), ("yao2025", "fails"), ("yao2025", "holds"), ("someone2030", "fails")]
-    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows])
+def test_verdicts_are_counted_by_source_as_sources_are_listed() -> None:
+    listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
+    rows = [("c", "holds"), ("a", "holds"), ("c", "fails"), ("c", "holds")]
+    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows], listed)
     assert [(row["label"], dict(row["counts"])) for row in counted] == [
-        ("Yao et al. 2025", {"holds": 2, "fails": 1}),
-        ("someone2030", {"fails": 1}),
+        ("A", {"holds": 1}),
+        ("C", {"holds": 2, "fails": 1}),
     ]
+
+
+def test_every_source_stands_there_with_its_link_and_the_main_ones_first(folder: Path) -> None:
+    text = page(folder)
+    for source in sources.read().values():
+        assert text.count(f'<a href="{source.link}">{source.title}</a>') == (2 if source.main else 1)
+        assert text.count(str(report.bold(source.sentence))) == (2 if source.main else 1)
+    assert "<strong>gain</strong>" in report.bold("the **gain** of <b>") and "<b>" not in report.bold("<b>")
 
 
 def test_points_are_those_of_the_figures(folder: Path) -> None:
