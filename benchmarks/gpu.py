@@ -5,7 +5,7 @@ W2S_DEVICE=cuda python benchmarks/gpu.py
 The model is MolBERT's shape on a GPU; on the processor it is a tiny one, which proves that this runs and measures
 nothing.  Plain is what one writes first: batches in random order, padded to their longest molecule, attention mask,
 bfloat16, the Trainer's defaults.  Counted are tokens that are no padding.  Descriptors are random numbers here, because
-the time does not depend on them.  On a GPU the record goes to results/runtime/throughput/benchmark/.
+the time does not depend on them.  On a GPU the record goes to artifacts/runtime/throughput/benchmark/.
 """
 
 import sys
@@ -23,7 +23,7 @@ from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.core import artifacts  # noqa: E402
+from pipeline.core import artifacts, experiments  # noqa: E402
 from pipeline.core.artifacts import read_item  # noqa: E402
 from pipeline.experiments.molecules.common import files  # noqa: E402
 from pipeline.models.molecules import pretraining  # noqa: E402
@@ -134,7 +134,7 @@ def plain(shape: smiles.Shape, data: Sequences, descriptors: np.ndarray, batch: 
 
 def molecules(count: int) -> tuple[Sequences, int]:
     """Shipped molecules at even distances, and the size of their vocabulary."""
-    lines = files.corpus()
+    _, lines = files.corpus(experiments.load("molecules").settings.data.corpus.source)
     chosen = lines[:: len(lines) // count][:count]
     words = text.vocabulary(chosen, 2)
     return Sequences(*text.encode(chosen, words)), len(words)

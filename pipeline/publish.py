@@ -47,6 +47,8 @@ def publish(study: str) -> Path:
     if not experiment.is_study:
         raise InputError(f"{study} belongs to the main job, whose results git keeps; name a study")
     source, target = stage.results(experiment), folder(study)
+    if not source.exists():
+        raise InputError(f"{source} is missing; run `python -m pipeline.study {study}`, which publishes as well")
     cells.read(source / "cells.csv")
     artifacts.read_item(source / "metrics.json")
     written = manifest(experiment)

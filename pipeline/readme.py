@@ -5,6 +5,7 @@ python -m pipeline.readme
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable, made_by
 from pipeline.page import contents
-from pipeline.summary import tables
+from pipeline.summary import sources, tables
 
 VERDICTS = ("holds", "fails", "inconclusive", "not run")
 PANELS = ("realizable", "pretrained", "perturbed")
@@ -55,7 +56,7 @@ def blocks(root: Path) -> dict[str, str]:
     claims = artifacts.read_item(root / "report/claims.json")
     lines = {
         "results": [*_panels(squared), "", *_students(kl), "", *_claims(claims)],
-        "figures": _figures(drawable(tables.sources(root))),
+        "figures": _figures(drawable(tables.available(root)), sources.read(root / sources.SOURCES)),
     }
     return {name: "\n".join([BEGIN.format(name), "", *lines[name], "", END.format(name)]) for name in NAMES}
 
@@ -64,10 +65,10 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(f"{re.escape(BEGIN.format(name))}.*?{re.escape(END.format(name))}", re.DOTALL)
 
 
-def _figures(names: list[str]) -> list[str]:
+def _figures(names: list[str], listed: Iterable[str]) -> list[str]:
     rows = ["| figure | what it shows | cells made by |", "| --- | --- | --- |"]
-    sources = contents.in_order(FIGURES[name].source for name in names)
-    for name in sorted(names, key=lambda name: (sources.index(FIGURES[name].source), name)):
+    papers = contents.in_order((FIGURES[name].source for name in names), listed)
+    for name in sorted(names, key=lambda name: (papers.index(FIGURES[name].source), name)):
         file, figure = f"{artifacts.FIGURES}/{name}.pdf", FIGURES[name]
         rows.append(f"| [{name}]({file}) | {figure.shows} | `{made_by(figure.cells)}` |")
     return rows

@@ -1,4 +1,4 @@
-"""One page with everything.  paper_figures/, results/, published/, DEVIATIONS.md -> report/index.html
+"""One page with everything.  paper_figures/, results/, published/, sources.yaml, DEVIATIONS.md -> report/index.html
 
 python -m pipeline.report
 """
@@ -21,7 +21,8 @@ from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable
 from pipeline.figures.drawing import SEED_COLOURS, SEED_MARKERS
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.summary import tables, words
+from pipeline.summary import sources, tables, words
+from pipeline.summary.sources import Source
 
 PAGE = artifacts.REPORT / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")
@@ -44,13 +45,15 @@ def main() -> None:
 
 def build() -> str:
     """The page of what lies in the working folder."""
-    figures = [figure(name) for name in drawable(tables.sources())]
+    figures = [figure(name) for name in drawable(tables.available())]
     claims = artifacts.read_item(artifacts.REPORT / "claims.json")
-    return page(figures, claims, points.views(tables.read(config.experiments())))
+    return page(figures, claims, sources.read(), points.views(tables.read(config.experiments())))
 
 
-def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]], views: list[points.View]) -> str:
-    """The page as text; ``figures`` as ``figure`` returns them, ``claims`` as in claims.json."""
+def page(
+    figures: list[dict[str, Any]], claims: list[dict[str, Any]], papers: dict[str, Source], views: list[points.View]
+) -> str:
+    """The page as text; ``figures`` as ``figure`` returns them, ``claims`` as in claims.json, ``papers`` by key."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -58,18 +61,18 @@ def page(figures: list[dict[str, Any]], claims: list[dict[str, Any]], views: lis
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=words.interval, number=words.number, paper=contents.paper, zip=zip)
+    environment.filters.update(interval=words.interval, number=words.number, bold=bold, zip=zip)
     return environment.get_template("page.html.j2").render(
         figures=figures,
-        groups=contents.grouped(figures),
+        groups=contents.grouped(figures, papers),
         main=next((item for item in figures if item["name"] in contents.MAIN), None),
         numbers={item["name"]: item["numbers"] for item in figures},
         claims=claims,
         claims_csv=pictures.csv_uri(claims_table(claims)),
         judged=Counter(claim["figure"] for claim in claims),
         verdicts=Counter(claim["verdict"] for claim in claims),
-        tally=contents.tally(claims),
-        links=contents.LINKS,
+        tally=contents.tally(claims, papers),
+        sources=papers,
         order=contents.VERDICTS,
         datasets=words.DATASETS,
         views=views,
@@ -126,6 +129,11 @@ def library() -> Markup:
 def inlined(text: str) -> Markup:
     """Text of a script, none of which ends the element around it."""
     return Markup(text.replace("</", "<\\/"))
+
+
+def bold(sentence: str) -> Markup:
+    """A sentence of sources.yaml as HTML."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).renderInline(sentence))
 
 
 def deviations() -> Markup:

@@ -36,9 +36,10 @@ def run(name: str) -> str:
     sweep = grid.load(name)
     shards = list(grid.shards(sweep, grid.SWEEPS / f"{name}.yaml"))
     home = artifacts.ARTIFACTS / "sweeps" / name
-    folder = home / f"shards-{code(sweep.experiment)}"
+    experiment = experiments.load(sweep.experiment)
+    folder = home / f"shards-{code(experiment)}"
     missing = [shard for shard in shards if not (folder / f"{shard.name}.parquet").exists()]
-    units = {shard.name: (sweep.experiment, shard.settings, shard.point, shard.seeds) for shard in missing}
+    units = {shard.name: (experiment, shard.settings, shard.point, shard.seeds) for shard in missing}
     finished = parallel.unordered(cells.shard, units)
     for key, content in tqdm(finished, desc=f"sweep {name}", initial=len(shards) - len(missing), total=len(shards)):
         artifacts.write_bytes(folder / f"{key}.parquet", content)
@@ -49,10 +50,9 @@ def run(name: str) -> str:
     return f"{count} cells in {len(shards)} shards, {len(missing)} of them run in {seconds:.1f} s: {home}"
 
 
-def code(experiment: str) -> str:
+def code(experiment: experiments.Experiment) -> str:
     """Hash of what makes its cells; the rest of the package is free to change under a sweep that runs for days."""
-    chosen = experiments.load(experiment)
-    verbs = {path for verb in VERBS for path in keys.sources(chosen.owner(verb), verb)}
+    verbs = {path for verb in VERBS for path in keys.sources(experiment.owner(verb), verb)}
     return keys.code(verbs | set(keys.reached([Path(cells.__file__)])))[:16]
 
 

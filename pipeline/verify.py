@@ -4,6 +4,7 @@ python -m pipeline.verify      exit code 0: the same within the tolerances; 1: w
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,24 +19,17 @@ from pipeline.figures import FIGURES
 
 
 class Tolerance(NamedTuple):
-    """A value may differ by ``absolute + relative * root mean square of its column``."""
+    """A value may differ by ``absolute + relative * root mean square of its column``; each experiment states its own.
+
+    On one kind of processor all bytes are equal.  Another one sums in another order, and training lets the difference
+    grow.  docs/TRUST.md says what was measured with the instructions of an older processor, and what was not.
+    """
 
     absolute: float
     relative: float
     reason: str
 
 
-# On one kind of processor all bytes are equal.  Another one sums in another order, and training lets the difference
-# grow.  docs/TRUST.md says what was measured with the instructions of an older processor, and what was not.
-TOLERANCES = {
-    "synthetic": Tolerance(1e-8, 1e-6, "own kernels in plain IEEE arithmetic; measured 9e-12"),
-    "realizability": Tolerance(1e-8, 1e-6, "the same kernels"),
-    "digits": Tolerance(1e-8, 1e-4, "heads solved and trained in float64 and float32; measured 1e-6"),
-    "kl": Tolerance(1e-8, 1e-3, "the same heads, trained longer on networks' features; not measured"),
-    "molecules": Tolerance(1e-8, 0.1, "transformers pretrained with torch, where rounding grows; not measured"),
-    "molecules_study": Tolerance(1e-8, 0.1, "the same"),
-    "preferences": Tolerance(1e-8, 0.1, "language models read in bfloat16; not measured"),
-}
 EXACT = Tolerance(0.0, 0.0, "arithmetic of a few numbers")
 
 
@@ -85,14 +79,22 @@ def tolerance(path: Path, column: str, claimed: Mapping[str, str]) -> Tolerance:
         name = claimed.get(column.strip("[").partition("]")[0], "")
     else:
         name = FIGURES[path.stem].cells if path.parent == artifacts.FIGURES else path.parent.name
-    return TOLERANCES.get(Path(name).name, EXACT)
+    if name in ("", "counterexample"):  # no experiment's numbers
+        return EXACT
+    return _stated(Path(name).name)
+
+
+@cache
+def _stated(experiment: str) -> Tolerance:
+    return Tolerance(*experiments.beside_evaluate(experiment, "TOLERANCE"))
 
 
 def _columns(path: Path, fresh: bytes, came: bytes) -> list[Column]:
     try:
         if path.suffix == ".json":
             return compare.documents(fresh, came)
-        return compare.tables(fresh, came, (*cells.KEYS, *experiments.row_keys(path.parent.name), "role", "bin"))
+        keys = experiments.beside_evaluate(path.parent.name, "KEYS")
+        return compare.tables(fresh, came, (*cells.KEYS, *keys, "role", "bin"))
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read ({reason}); run `dvc repro` or `git checkout {path}`") from None

@@ -1,10 +1,10 @@
 """What can be wrong with the files of a repository: the command that meets it, and the words its one line must hold."""
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 from spoiling import (
-    SUMS,
     Spoil,
     cell,
     cut,
@@ -13,11 +13,14 @@ from spoiling import (
     first_of,
     judged,
     lines,
+    overwrite,
     params,
     recorded,
     remove,
+    study,
     swap,
     texts,
+    without_block,
     without_notebooks,
     without_units,
     write,
@@ -29,6 +32,7 @@ ESOL = "moleculenet/delaney-processed.csv"
 SPLITS = "moleculenet/chembench_random_splits.json"
 CORPUS = "smiles/chembl_subset.txt.xz"
 CELLS = "results/synthetic/cells.csv"
+CLAIMS = "claims/charikar2024.yaml"
 FEATURES = "artifacts/features"
 NOTEBOOK = "notebooks/charikar2024.ipynb"
 GENERIC = "notebooks/figures.ipynb"  # stands in for any other
@@ -50,7 +54,7 @@ PARAMS = {
     "params no YAML": Case("data synthetic", write("params.yaml", b"a: ["), ("params.yaml", "not valid YAML")),
     "params a list": Case("data synthetic", write("params.yaml", b"- 1"), ("params.yaml", RESTORE)),
     "params not text": Case("data synthetic", write("params.yaml", b"\xff\xfe\x00a"), ("params.yaml", RESTORE)),
-    "params cut": Case("data synthetic", cut("params.yaml", 0.05), ("params.yaml", "no block", "add it")),
+    "params cut": Case("data synthetic", without_block("digits"), ("params.yaml", "no block", "add it")),
     "key twice": Case(
         "data synthetic", swap("params.yaml", b"  data:", b"  weak: 1\n  data:"), ("params.yaml", "weak")
     ),
@@ -85,7 +89,7 @@ PARAMS = {
     ),
     "branch for a revision": Case(
         "represent preferences",
-        params("preferences", "represent", "models", "tiny", "revision", value="main"),
+        study("preferences", "represent", "models", "tiny", "revision", value="main"),
         ("full revision",),
     ),
 }
@@ -93,8 +97,6 @@ DATA = {
     "molecules absent": Case("data molecules", remove(f"data/{ESOL}"), (ESOL, "is missing", RESTORE)),
     "molecules cut": Case("data molecules", cut(f"data/{ESOL}"), (ESOL, "truncated or altered", RESTORE)),
     "corpus cut": Case("data molecules", cut(f"data/{CORPUS}"), (CORPUS, "truncated or altered", RESTORE)),
-    "hashes absent": Case("data molecules", remove(str(SUMS)), (str(SUMS), "is missing", RESTORE)),
-    "hashes spoilt": Case("data molecules", write(str(SUMS), b"abc\n"), (str(SUMS), "line 1", RESTORE)),
     "no label": Case(
         "data molecules", recorded(ESOL, lambda raw: raw.replace(b",-0.77,", b",none,", 1)), (ESOL, "row 0", "restore")
     ),
@@ -112,7 +114,7 @@ DATA = {
     "split no JSON": Case("data molecules", recorded(SPLITS, lambda raw: raw[:-9]), (SPLITS, "restore")),
     "corpus no archive": Case("data molecules", recorded(CORPUS, lambda raw: raw[:-9]), (CORPUS, "restore")),
     "texts absent": Case("data preferences", remove("data/pairs_test.jsonl.xz"), ("pairs_test", "W2S_MIRROR")),
-    "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "restore the file")),
+    "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "restore it", "sha256")),
     "texts no archive": Case("data preferences", texts(lambda raw: raw[:-9]), ("pairs", "cannot be read")),
     "texts no JSON": Case("data preferences", texts(lines(lambda raw: raw + b"{")), ("pairs", "cannot be read")),
     "texts without column": Case(
@@ -173,8 +175,8 @@ RESULTS = {
         ("published/realizability/cells.csv", "lacks", RESTORE),
     ),
     "diagram absent": Case("figures", remove("results/kl/reliability.csv"), ("kl/reliability.csv is missing", AGAIN)),
-    "claims not judged": Case("report", remove("results/claims.json"), ("results/claims.json is missing", AGAIN)),
-    "claims cut": Case("report", cut("results/claims.json"), ("results/claims.json is damaged", AGAIN)),
+    "claims not judged": Case("report", remove("report/claims.json"), ("report/claims.json is missing", AGAIN)),
+    "claims cut": Case("report", cut("report/claims.json"), ("report/claims.json is damaged", AGAIN)),
     "picture absent": Case(
         "report", remove("paper_figures/charikar_fig2b.png"), ("charikar_fig2b.png is missing", "pipeline.figures")
     ),
@@ -187,15 +189,42 @@ RESULTS = {
     "fresh cells cut": Case("verify", write(CELLS, b""), (CELLS, "cannot be read", RESTORE)),
 }
 WORDS = {
-    "claims absent": Case("claims", remove("claims.yaml"), ("claims.yaml is missing", RESTORE)),
-    "claims no YAML": Case("claims", write("claims.yaml", b"- id: ["), ("claims.yaml", "not valid YAML")),
-    "claims not text": Case("claims", write("claims.yaml", b"\xff\xfe"), ("claims.yaml", RESTORE)),
-    "claims empty": Case("claims", judged(), ("claims.yaml holds no list", RESTORE)),
-    "claim without band": Case("claims", judged(CLAIM | {"expected": {}}), ("claim 'toy'", "expected")),
-    "claim of no figure": Case("claims", judged(CLAIM | {"figure": "fig9"}), ("claim 'toy'", "'fig9'", "choose from")),
-    "claim twice": Case("claims", judged(CLAIM, CLAIM), ("claim 'toy'", "twice")),
+    "sources absent": Case("claims", remove("sources.yaml"), ("sources.yaml is missing", "root of the repository")),
+    "sources without key": Case(
+        "claims", swap("sources.yaml", b"  label: Yao", b"  name: Yao"), ("yao2025.label", "add")
+    ),
+    "sources link": Case(
+        "claims", swap("sources.yaml", b"https", b"ftp"), ("sources.yaml", "charikar2024.link is 'ftp:")
+    ),
+    "source dropped": Case(
+        "claims", swap("sources.yaml", b"yao2025f:", b"yao2025g:"), ("claims/yao2025f.yaml", "add yao")
+    ),
+    "source dropped later": Case(
+        "report", swap("sources.yaml", b"yao2025f:", b"yao2025g:"), ("'yao2025f'", "sources.yaml", "pipeline.claims")
+    ),
+    "claims absent": Case("claims", remove(CLAIMS), (f"{CLAIMS} is missing", RESTORE)),
+    "claims no YAML": Case("claims", write(CLAIMS, b"- id: ["), (CLAIMS, "not valid YAML")),
+    "claims not text": Case("claims", write(CLAIMS, b"\xff\xfe"), (CLAIMS, RESTORE)),
+    "claims empty": Case("claims", write(CLAIMS, b"[]"), (f"{CLAIMS} holds no list", RESTORE)),
+    "claims without group": Case("claims", write(CLAIMS, b"- id: toy"), (CLAIMS, "group 1", "no list under `claims`")),
+    "claim with date": Case(
+        "claims", swap(CLAIMS, b"panel: realizable", b"panel: 2020-01-01"), (CLAIMS, "realizable_equality", "no plain")
+    ),
+    "claim without band": Case("claims", judged(CLAIM | {"expected": {}}), ("toy.expected is {}", "give low, high")),
+    "claim of no figure": Case("claims", judged(CLAIM | {"figure": "fig9"}), ("toy.figure is 'fig9'", "choose from")),
+    "claim twice": Case("claims", judged(CLAIM, CLAIM), (f"{CLAIMS}: toy.id is 'toy'", "give each claim its own")),
+    "claim in two files": Case(
+        "claims",
+        judged(CLAIM | {"id": "kl_bound"}),
+        ("claims/yao2025.yaml: kl_bound.id", f"{CLAIMS} has it too", "its own"),
+    ),
     "claim on no column": Case(
-        "claims", judged(CLAIM | {"cells": {"schedule": "joint"}}), ("claim 'toy'", "no column schedule")
+        "claims",
+        judged(CLAIM | {"cells": {"schedule": "joint"}}),
+        ("toy.cells.schedule is 'joint'", "no column schedule", "panel, dataset", "choose one"),
+    ),
+    "claim on no experiment": Case(
+        "claims", judged(CLAIM | {"experiment": "synthetik"}), ("toy.experiment is 'synthetik'", "choose one")
     ),
     "notebooks absent": Case("figures", without_notebooks, (GENERIC, "is missing", RESTORE)),
     "notebook cut": Case("figures", cut(NOTEBOOK), (NOTEBOOK, RESTORE)),
@@ -203,16 +232,20 @@ WORDS = {
     "notebook with error": Case(
         "figures", swap(NOTEBOOK, b"import", b"import nothing_of_this_name\\nimport"), (NOTEBOOK, "nothing_of")
     ),
-    "study not run": Case("publish realizability", lambda: None, ("results/realizability/cells.csv is missing", AGAIN)),
-    "study unknown": Case("publish nothing", lambda: None, ("nothing", "known: ")),
+    "study not run": Case(
+        "publish realizability", lambda: None, ("artifacts/results/realizability is missing", "pipeline.study real")
+    ),
     "study without metrics": Case(
-        "publish kl", remove("results/kl/metrics.json"), ("results/kl/metrics.json is missing", AGAIN)
+        "publish realizability",
+        lambda: overwrite(
+            "artifacts/results/realizability/cells.csv", Path("published/realizability/cells.csv").read_bytes()
+        ),
+        ("realizability/metrics.json is missing", AGAIN),
     ),
-    "study that is none": Case(
-        "publish kl", lambda: None, ("no studies/*/dvc.yaml has stages of 'kl'", "name a study")
-    ),
+    "study unknown": Case("publish nothing", lambda: None, ("nothing", "known: ")),
+    "study that is none": Case("publish kl", lambda: None, ("kl belongs to the main job", "name a study")),
     "times cut": Case(
-        "report", write("results/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
+        "report", write("artifacts/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
     ),
     "manifest cut": Case(
         "publish --check",

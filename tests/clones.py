@@ -8,16 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 
 DVC = (sys.executable, "-m", "dvc")
-# What two runs must agree on; times and versions (results/runtime, report) are for the reader.
+# What two runs must agree on; times and versions (artifacts/runtime, report) are for the reader.
 OUTCOMES = (
     "results/*/*.csv",
     "results/*/metrics.json",
-    "results/claims.json",
+    "report/claims.json",
     "paper_figures/*",
     "artifacts/*/*/*",
 )
@@ -54,7 +52,7 @@ def commit(folder: Path, message: str) -> None:
 def tiny_repository(folder: Path) -> Path:
     """The same with sizes that run in seconds, and without any result."""
     clone = copy_repository(folder)
-    YAML().dump(tiny_params(), clone / "params.yaml")
+    Tiny().write(clone)
     for name in ("results", "paper_figures"):
         shutil.rmtree(clone / name, ignore_errors=True)
     return clone
@@ -63,6 +61,7 @@ def tiny_repository(folder: Path) -> Path:
 def environment(**extra: str) -> dict[str, str]:
     """Of a command inside a clone: this interpreter first, and the clone's own package, not this one's."""
     own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    own["W2S_KERNELS"] = str(ROOT / "pipeline/models/network/__pycache__")  # compiled once for all clones
     return {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", **extra}
 
 

@@ -1,83 +1,98 @@
 """Tiny settings and a scratch repository for every test that runs stages."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
+SIZES = Path(__file__).parent / "tiny"
+MAIN, STUDIES = "params.yaml", "studies"
 
 # Workers are new processes: they find the package as this one does.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
-def tiny_params() -> dict[str, Any]:
-    """params.yaml of the repository with sizes that run in seconds."""
-    params = YAML().load(ROOT / "params.yaml")
-    for name in ("synthetic", "realizability"):
-        block = params[name]
-        block["data"].update(
-            seeds=[0, 1], tasks=4, samples=96, evaluation_samples=128, pretraining_samples=64, pretraining_tasks=2
-        )
-        block["weak"]["epochs"] = block["strong"]["adamw"]["epochs"] = 20
-        block["strong"]["exact"]["minimum_active"] = 4
-    params["synthetic"]["represent"]["epochs"] = 120
-    params["realizability"]["represent"].update(weak_epochs=3, strong_epochs=[2, 4])
-    _shrink_molecules(params["molecules"])
-    _shrink_classification(params["kl"], params["digits"])
-    _shrink_molecules(params["molecules_study"])
-    params["molecules_study"]["represent"]["seeds"] = [0, 1]
-    params["molecules_study"]["weak"].update(hidden_sizes=[8, 16], epochs=2, patience=1)
-    return params
+class Tiny:
+    """The settings of the repository with the sizes of tests/tiny, to be changed at will and written into a folder."""
+
+    def __init__(self) -> None:
+        self.files = deepcopy(_tiny())
+
+    def __getitem__(self, name: str) -> Any:
+        main = self.files[MAIN]
+        return main[name] if name in main else self.files[f"{STUDIES}/{name}.yaml"]
+
+    def __setitem__(self, name: str, block: Any) -> None:
+        self.files[MAIN][name] = block
+
+    def write(self, folder: Path) -> None:
+        """params.yaml and the files of the studies."""
+        (folder / STUDIES).mkdir(exist_ok=True)
+        for name, document in self.files.items():
+            (folder / name).write_text(_texts()[name] if document == _tiny()[name] else _dumped(document))
 
 
-def _shrink_molecules(block: dict[str, Any]) -> None:
-    block["data"]["splits"] = ["122", "123"]
-    block["data"]["corpus"].update(molecules=320, rarest_token=2)
-    block["ladder"].update(hidden_sizes=[8, 16], morgan_bits=[8, 16])
-    block["represent"]["strong"] = "pretrained"
-    for fitted in (block["weak"], block["strong"]):
-        if "radii" in fitted:
-            fitted["radii"], fitted["adamw"]["epochs"] = [0.1, 1.0], 5
-    block["weak"]["few_labels"]["counts"] = [10]
-    if "steps" in block["weak"]["few_labels"]:
-        block["weak"]["few_labels"]["steps"] = 20
-    block["weak"]["few_labels"]["finetuning"].update(hidden_sizes=[8, 16], steps=2)
+def read(path: Path) -> Any:
+    """A YAML file."""
+    return YAML(typ="safe").load(path)
 
 
-def _shrink_classification(kl: dict[str, Any], digits: dict[str, Any]) -> None:
-    kl["data"].update(
-        seeds=[0, 1], tasks=4, samples=96, evaluation_samples=128, pretraining_samples=64, pretraining_tasks=3
-    )
-    kl["represent"]["epochs"] = 120
-    kl["weak"]["minimum_active"] = kl["strong"]["exact"]["minimum_active"] = 4
-    kl["strong"]["curves"].update(tasks=3, samples=40, epochs=[2, 5], noise=[0.0, 0.5], sharpening=[1.0, 4.0])
-    digits["data"]["splits"] = 2
-    digits["represent"]["widths"] = [8, 16]
-    digits["weak"]["epochs"] = 20
-    digits["labels"].update(noise=[0.0, 0.5], sharpening=[1.0, 4.0])
-    digits["strong"]["epochs"] = [1, 4]
-    digits["strong"]["experts"].update(count=4, epochs=10)
+def merged(block: dict[str, Any], sizes: dict[str, Any]) -> dict[str, Any]:
+    """A block with other values for the keys that ``sizes`` names."""
+    changed = {key: merged(block[key], value) if isinstance(value, dict) else value for key, value in sizes.items()}
+    return {**block, **changed}
+
+
+@cache
+def _tiny() -> dict[str, Any]:
+    sizes = {path.stem: read(path) for path in SIZES.glob("*.yaml")}
+    own = ("dvc", "running")
+    studies = [path for path in sorted((ROOT / STUDIES).glob("*.yaml")) if path.stem not in own]
+    main = read(ROOT / MAIN)
+    main |= {name: merged(block, sizes[name]) for name, block in main.items() if name in sizes}
+    files = {f"{STUDIES}/{path.name}": merged(read(path), sizes.get(path.stem, {})) for path in studies}
+    return {MAIN: main, **files}
+
+
+@cache
+def _texts() -> dict[str, str]:
+    return {name: _dumped(document) for name, document in _tiny().items()}
+
+
+def _dumped(document: Any) -> str:
+    stream = StringIO()
+    YAML().dump(document, stream)
+    return stream.getvalue()
 
 
 @pytest.fixture
 def write_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Work in an empty folder whose params.yaml holds the tiny settings, with dotted keys changed at will."""
+    """Work in an empty folder with the tiny settings; the function changes dotted keys (`synthetic__data__tasks`)."""
     monkeypatch.chdir(tmp_path)
 
     def write(**changes: Any) -> None:
-        params = tiny_params()
+        tiny = Tiny()
         for dotted, value in changes.items():
-            *path, last = dotted.split("__")
-            block = params
-            for part in path:
+            first, *path = dotted.split("__")
+            if not path:
+                tiny[first] = value
+                continue
+            block = tiny[first]
+            for part in path[:-1]:
                 block = block[part]
-            block[last] = value
-        YAML().dump(params, tmp_path / "params.yaml")
+            block[path[-1]] = value
+        tiny.write(tmp_path)
 
     write()
     return write
@@ -87,3 +102,42 @@ def write_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 def generator() -> np.random.Generator:
     """Random numbers of a test, the same at every run."""
     return np.random.default_rng(0)
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from pipeline.core import experiments, stage
+loaded = {}
+for verb in experiments.UPSTREAM:
+    if experiments.load(sys.argv[1]).has(verb):
+        stage.run(verb, sys.argv[1])
+        loaded[verb] = sorted(name for name in sys.modules if name.partition(".")[0] == "pipeline")
+Path("modules.json").write_text(json.dumps(loaded))
+"""
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Folder in which every verb of an experiment of tests/tiny has run, in a process of its own; only to be read.
+
+    It is made once.  Beside the results lies modules.json: modules of the package that were loaded after each verb.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+
+    def run(name: str, workers: int = 1) -> Path:
+        folder = shared / f"{name}-{workers}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "modules.json").exists():
+                folder.mkdir(exist_ok=True)
+                Tiny().write(folder)
+                (folder / "data").symlink_to(ROOT / "data")
+                environment = {**os.environ, "W2S_WORKERS": str(workers), "W2S_DEVICE": "cpu"}
+                done = subprocess.run(
+                    [sys.executable, "-c", RUN, name], cwd=folder, env=environment, capture_output=True, text=True
+                )
+                assert done.returncode == 0, done.stderr
+        return folder
+
+    return run

@@ -14,10 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from tests.clones import command, commit, copy_repository, dvc, git, outcomes
-from tests.conftest import tiny_params
+from tests.conftest import Tiny
 
 HALVES = (("evaluate@synthetic", "evaluate@kl"), ("evaluate@molecules", "evaluate@digits"))
 # Any text will do for the server in the test; a real one reads the same two names.
@@ -79,7 +77,7 @@ def remotes(folder: Path) -> Iterator[str]:
 def clones(folder: Path, config: str, count: int) -> list[Path]:
     """Clones of this repository at tiny sizes, in which nothing has run yet."""
     origin = copy_repository(folder)
-    YAML().dump(tiny_params(), origin / "params.yaml")
+    Tiny().write(origin)
     (origin / ".dvc/config").write_text(config)
     git(origin, "rm", "-rq", "dvc.lock", "studies", "results", "paper_figures")
     commit(origin, "tiny")

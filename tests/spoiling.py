@@ -4,19 +4,20 @@ import hashlib
 import json
 import lzma
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 Spoil = Callable[[], None]
-SUMS = Path("data/SHA256SUMS")
+PARAMS = Path("params.yaml")  # which records the hashes
 
 
 def overwrite(name: str, content: bytes) -> None:
     """New content under a name; files of a case share their content with the others, so never in place."""
     path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 
@@ -58,22 +59,42 @@ def recorded(name: str, edit: Callable[[bytes], bytes]) -> Spoil:
         after = edit(before)
         overwrite(f"data/{name}", after)
         digests = [hashlib.sha256(content).hexdigest() for content in (before, after)]
-        overwrite(str(SUMS), SUMS.read_bytes().replace(*(digest.encode() for digest in digests)))
+        overwrite(str(PARAMS), PARAMS.read_bytes().replace(*(digest.encode() for digest in digests)))
 
     return spoil
 
 
 def params(*keys: str | int, value: Any) -> Spoil:
     """One value of params.yaml."""
+    return _setting(PARAMS, keys, value)
+
+
+def without_block(name: str) -> Spoil:
+    """An experiment named in params.yaml whose block is gone, as a merge may leave it."""
 
     def spoil() -> None:
-        document = YAML().load(Path("params.yaml"))
+        document = YAML().load(PARAMS)
+        del document[name]
+        PARAMS.unlink()
+        YAML().dump(document, PARAMS)
+
+    return spoil
+
+
+def study(name: str, *keys: str | int, value: Any) -> Spoil:
+    """One value of a study's settings."""
+    return _setting(Path(f"studies/{name}.yaml"), keys, value)
+
+
+def _setting(path: Path, keys: Sequence[str | int], value: Any) -> Spoil:
+    def spoil() -> None:
+        document = YAML().load(path)
         block = document
         for key in keys[:-1]:
             block = block[key]
         block[keys[-1]] = value
-        Path("params.yaml").unlink()
-        YAML().dump(document, Path("params.yaml"))
+        path.unlink()
+        YAML().dump(document, path)
 
     return spoil
 
@@ -95,13 +116,13 @@ def without_units(*spoils: Spoil) -> Spoil:
 
 
 def texts(edit: Callable[[bytes], bytes], part: str = "test") -> Spoil:
-    """A text file of the study `preferences` changed together with its hash in params.yaml."""
+    """A text file of the study `preferences` changed together with its recorded hash."""
 
     def spoil() -> None:
         name = f"data/pairs_{part}.jsonl.xz"
         overwrite(name, edit(Path(name).read_bytes()))
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
-        params("preferences", "data", "datasets", "pairs", "source", part, "sha256", value=digest)()
+        study("preferences", "data", "datasets", "pairs", "source", part, "sha256", value=digest)()
 
     return spoil
 
@@ -122,9 +143,9 @@ def document(edit: Callable[[Any], object]) -> Callable[[bytes], bytes]:
     return change
 
 
-def judged(*rows: Any) -> Spoil:
-    """claims.yaml with these rows only."""
-    return write("claims.yaml", json.dumps(rows).encode())
+def judged(*rows: Any, **shared: Any) -> Spoil:
+    """A file of claims with one group: these rows, and what they share."""
+    return write("claims/charikar2024.yaml", json.dumps([{**shared, "claims": rows}]).encode())
 
 
 def cut_rows(name: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from pipeline.core import cells, config, stage
+from pipeline.core import cells, experiments, stage
 from pipeline.experiments.preferences.common import texts
 from pipeline.language import losses
 from tests.conftest import ROOT
@@ -41,7 +41,7 @@ def ran(change: Callable[[Block], None], study: Callable[..., None]) -> pd.DataF
     study(frozen)
     for verb in VERBS:
         stage.run(verb, "preferences")
-    return cells.read(Path("results/preferences/cells.csv"))
+    return cells.read(Path("artifacts/results/preferences/cells.csv"))
 
 
 def test_a_text_set_of_the_hub(study: Callable[..., None], tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def boolq() -> pd.DataFrame:
 
 
 def test_boolq_in_the_columns_of_the_hub() -> None:
-    entry = config.load("preferences", ROOT / "params.yaml").data.datasets["sciq"]
+    entry = experiments.load("preferences", ROOT / "params.yaml").settings.data.datasets["sciq"]
     entry = entry.model_copy(update={"format": "boolq", "separator": "Question:"})
     rows = boolq()
     made = texts.formatted("boolq", "truth", rows, entry, 0)

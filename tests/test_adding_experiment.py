@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core import cells
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 from tests.test_pipeline import copy_repository
 
 PAGE = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
@@ -35,9 +35,9 @@ def test_a_head(clone: Path) -> None:
     command = ["git", "apply", "--unidiff-zero", "-"]
     done = subprocess.run(command, cwd=clone, input=patch, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["strong"]["heads"] = ["exact", "ridge"]
-    YAML().dump(params, clone / "params.yaml")
+    params.write(clone)
     run(clone, "synthetic")
     found = cells.read(clone / "results/synthetic/cells.csv")
     assert set(found["head"]) == {"exact", "ridge"}
@@ -58,7 +58,7 @@ def test_an_experiment_on_new_data(clone: Path) -> None:
     block = next(text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.S) if text.startswith("diabetes:"))
     params |= YAML().load(block)
     params["studies"].append("diabetes")
-    YAML().dump(params, clone / "params.yaml")
+    params.write(clone)
     run(clone, "diabetes")
     found = cells.read(clone / "results/diabetes/cells.csv")
     np.testing.assert_allclose(found["misfit"] - found["gain"], 2 * found["cross_term"], atol=1e-9)

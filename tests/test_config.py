@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from pipeline.core import config
+from pipeline.core import experiments
 from pipeline.core.errors import InputError
 
 
 @pytest.mark.parametrize("experiment", ["synthetic", "realizability"])
 def test_the_committed_params_are_valid(experiment: str) -> None:
-    assert config.load(experiment, ROOT / "params.yaml").data.seeds
+    assert experiments.load(experiment, ROOT / "params.yaml").settings.data.seeds
 
 
 MISTAKES = {
-    "negative sigma": ({"synthetic__perturbation__weak_sigma": -1.0}, "synthetic.perturbation.weak_sigma is -1.0"),
+    "negative sigma": (
+        {"synthetic__represent__perturbation__weak_sigma": -1.0},
+        "synthetic.represent.perturbation.weak_sigma is -1.0",
+    ),
     "zero tasks": ({"synthetic__data__tasks": 0}, "synthetic.data.tasks is 0"),
     "no seed": ({"synthetic__data__seeds": []}, "synthetic.data.seeds is []"),
     "number as text": ({"synthetic__weak__learning_rate": "1e-3"}, "synthetic.weak.learning_rate is '1e-3'"),
@@ -35,7 +38,7 @@ def test_a_mistake_names_its_key(name: str, write_params: Callable[..., None]) -
     changes, expected = MISTAKES[name]
     write_params(**changes)
     with pytest.raises(InputError) as caught:
-        config.load("synthetic")
+        experiments.load("synthetic")
     assert expected in str(caught.value)
     assert "params.yaml" in str(caught.value) and "\n" not in str(caught.value)
 
@@ -43,8 +46,8 @@ def test_a_mistake_names_its_key(name: str, write_params: Callable[..., None]) -
 def test_a_missing_key_is_named(write_params: Callable[..., None]) -> None:
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text("\n".join(line for line in text.split("\n") if "weak_sigma" not in line))
-    with pytest.raises(InputError, match=r"synthetic\.perturbation\.weak_sigma is missing"):
-        config.load("synthetic")
+    with pytest.raises(InputError, match=r"synthetic.represent.perturbation\.weak_sigma is missing"):
+        experiments.load("synthetic")
 
 
 @pytest.mark.parametrize(
@@ -55,9 +58,9 @@ def test_a_broken_file_is_named(text: str | None, expected: str, tmp_path: Path)
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=expected):
-        config.load("synthetic", path)
+        experiments.load("synthetic", path)
 
 
 def test_an_unknown_experiment_lists_the_known(write_params: Callable[..., None]) -> None:
     with pytest.raises(InputError, match="known: synthetic"):
-        config.load("nothing")
+        experiments.load("nothing")

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.clones import DVC, commit, copy_repository, dvc, environment, git
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 
 COMMANDS = re.findall(r"^    (dvc .*)$", (ROOT / "docs/EXPERIMENTS.md").read_text(), re.M)
 TARGET = "evaluate@synthetic"
@@ -21,10 +21,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     """Clone in which the session ran, and what each command printed."""
     clone = copy_repository(tmp_path_factory.mktemp("session"))
     git(clone, "rm", "-rq", "studies")  # every command reads all stages of a repository
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"]["seeds"] = [0]
     params["synthetic"]["strong"]["heads"] = ["exact"]
-    YAML().dump(params, clone / "params.yaml")
+    params.write(clone)
     dvc(clone, "repro", TARGET)
     commit(clone, "tiny")
     return clone, {command: printed(clone, *shlex.split(command)[1:]) for command in COMMANDS}
@@ -56,7 +56,7 @@ def test_table_and_differences_name_what_was_changed(session: tuple[Path, dict[s
     table = next(text for command, text in printed.items() if "exp show" in command)
     assert all(name in table for name in ("wide", "narrow", "close", "plain"))
     params = next(text for command, text in printed.items() if "params diff" in command)
-    assert "synthetic.perturbation.weak_sigma" in params and "0.1" in params
+    assert "synthetic.represent.perturbation.weak_sigma" in params and "0.1" in params
     metrics = next(text for command, text in printed.items() if "metrics diff" in command)
     assert "results/synthetic/metrics.json" in metrics
 

@@ -8,26 +8,25 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.core import stage
 from pipeline.core.errors import InputError
 from pipeline.language import packaged
 from tests.clones import environment, outcomes
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 from tests.kill_resume import half_written, temporary
 
 
 def test_a_disk_that_fills_up_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("W2S_WORKERS", "1")
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"].update(tasks=3)
-    YAML().dump(params, tmp_path / "params.yaml")
+    params.write(tmp_path)
     stage.run("data", "synthetic")
     before = outcomes(tmp_path)
     params["synthetic"]["data"].update(tasks=4)
-    YAML().dump(params, tmp_path / "params.yaml")
+    params.write(tmp_path)
 
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # a bundle's file is larger

@@ -247,9 +247,10 @@ from pathlib import Path
 from pipeline import readme, report
 from pipeline.figures.__main__ import redraw
 from pipeline.page import contents
+from pipeline.summary import sources
 redraw(["digits_gained", "yao_bounds"])
 drawn = [report.figure(name) for name in ("digits_gained", "yao_bounds")]
-groups = {label: [figure["name"] for figure in group] for label, group in contents.grouped(drawn)}
+groups = {label: [figure["name"] for figure in group] for label, group in contents.grouped(drawn, sources.read())}
 print(json.dumps([groups, drawn[0]["alternative"], readme.blocks(Path())["figures"]]))
 """
 

@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.core import stage
 from tests.clones import environment, outcomes
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 from tests.kill_resume import finished_units, half_written, kill_everything, temporary
 
 COMMAND = [sys.executable, "-m", "pipeline.represent", "synthetic"]
@@ -26,10 +25,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tiny data of one experiment, drawn."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("W2S_WORKERS", "1")
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"].update(seeds=list(range(SEEDS)), tasks=3)
     params["synthetic"]["represent"]["epochs"] = 100
-    YAML().dump(params, tmp_path / "params.yaml")
+    params.write(tmp_path)
     stage.run("data", "synthetic")
     return tmp_path
 
@@ -82,7 +81,7 @@ def test_units_are_kept_until_the_next_stage_is_done(folder: Path) -> None:
 def test_what_a_kill_left_beside_a_result_goes_with_the_next_run(folder: Path) -> None:
     left = [
         folder / "artifacts/data/.synthetic-abc/seed-0.safetensors",
-        folder / "results/runtime/.data-synthetic.json-x",
+        folder / "artifacts/runtime/.data-synthetic.json-x",
     ]
     for path in left:
         path.parent.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def damaged() -> list[bytes]:
     """A prefix, and a new beginning over an old end, as a write in place leaves them when it is cut short."""
-    return [CONTENT[: len(CONTENT) // 2], CONTENT[:5000] + CONTENT[4000:], CONTENT[:-20], b"<<<<<<< HEAD\n", b""]
+    return [CONTENT[: len(CONTENT) // 2], CONTENT[:5000] + CONTENT[4000:], CONTENT[:-7], b"<<<<<<< HEAD\n", b""]
 
 
 @pytest.mark.parametrize("number", range(len(damaged())))
@@ -34,14 +34,15 @@ def test_the_last_whole_state_is_put_back(number: int) -> None:
 
 
 def test_a_run_is_watched() -> None:
+    kept = lock.kept(lock.LOCK)
     shorter = CONTENT.replace(b"size: 1", b"size: 2", 1)
     with lock.guarded():
         lock.LOCK.write_bytes(shorter)
         deadline = time.monotonic() + 20
-        while not (lock.WHOLE.exists() and lock.WHOLE.read_bytes() == shorter) and time.monotonic() < deadline:
+        while not (kept.exists() and kept.read_bytes() == shorter) and time.monotonic() < deadline:
             time.sleep(0.01)
         lock.LOCK.write_bytes(CONTENT[:100])
-    assert lock.WHOLE.read_bytes() == shorter
+    assert kept.read_bytes() == shorter
 
 
 @pytest.mark.parametrize(("content", "stays"), [(b"", False), (b'{"write": {"art', False), (b'{"write": {}}', True)])

@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, tiny_params
+from conftest import ROOT, Tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib.externals.loky import get_reusable_executor
-from ruamel.yaml import YAML
 
-from pipeline.core import artifacts, cells, config, parallel, stage
+from pipeline.core import artifacts, cells, experiments, parallel, stage
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
+from pipeline.core.experiments import VERBS
 from pipeline.experiments.molecules import labels, weak
 from pipeline.experiments.molecules.common import ball, fitting, rungs, teachers
 from pipeline.experiments.molecules.evaluate import FURTHER
 
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
+LADDER = Tiny()["molecules"]["represent"]["ladder"]
 
 
 def write_tiny(folder: Path) -> None:
     """Smallest settings, on the smallest data set."""
-    params = tiny_params()
+    params = Tiny()
     params["molecules"]["data"].update(datasets=["freesolv"], splits=["122"])
-    YAML().dump(params, folder / "params.yaml")
+    params.write(folder)
     (folder / "data").symlink_to(ROOT / "data")
 
 
@@ -106,7 +106,7 @@ def test_the_student_sees_no_label_beyond_its_molecules(bundles: dict[str, Bundl
 
 def test_few_labels_come_from_the_teachers_half_alone(bundles: dict[str, Bundle]) -> None:
     """Other labels may change at will; the teachers with few labels stay what they are."""
-    settings = config.load("molecules")
+    settings = experiments.load("molecules").settings
     data = {name: bundles["data"][name] for name in ("freesolv", "freesolv-122")}
     listed = rungs.listed(bundles["represent"]["rungs"])
     unseen = np.setdiff1d(np.arange(642), data["freesolv-122"]["teacher_half"][:10])
@@ -120,7 +120,7 @@ def test_few_labels_come_from_the_teachers_half_alone(bundles: dict[str, Bundle]
 
 
 def test_test_labels_move_no_student(bundles: dict[str, Bundle]) -> None:
-    settings = config.load("molecules")
+    settings = experiments.load("molecules").settings
     parts, molecules = bundles["data"]["freesolv-122"], bundles["data"]["freesolv"]
     features, rows = bundles["represent"]["strong"]["freesolv"], fitting.molecules(parts, "half", "student")
     truth = molecules["labels"][None].copy()
@@ -160,17 +160,25 @@ def test_the_class_minimum_is_never_above_a_member(generator: np.random.Generato
 
 
 def test_training_that_diverges_names_the_teacher(bundles: dict[str, Bundle]) -> None:
-    settings = config.load("molecules").weak
+    settings = experiments.load("molecules").settings.weak
     wild = settings.model_copy(update={"adamw": settings.adamw.model_copy(update={"learning_rate": 1e38})})
     rung = rungs.listed(bundles["represent"]["rungs"])[0]
-    with pytest.raises(InputError, match=r"molecules, freesolv, split 122, teacher smiles-8 .*lower its learning_rate"):
+    words = (
+        r"molecules, freesolv, split 122, teacher smiles-8 .*lower its learning_rate under weak in the block molecules"
+    )
+    with pytest.raises(InputError, match=words), experiments.load("molecules").named():
         weak.fit("freesolv", "122", rung, rung.seed, bundles["data"], bundles["represent"], wild)
 
 
 @pytest.mark.parametrize(
     ("block", "key", "value", "message"),
     [
-        ("ladder", "hidden_sizes", [8, 10], r"molecules.ladder is .*hidden size 10 must be a multiple of 4"),
+        (
+            "represent",
+            "ladder",
+            {**LADDER, "hidden_sizes": [8, 10]},
+            r"molecules.represent.ladder is .*hidden size 10 must be a multiple of 4",
+        ),
         (
             "represent",
             "strong",
@@ -185,26 +193,26 @@ def test_training_that_diverges_names_the_teacher(bundles: dict[str, Bundle]) ->
 def test_a_wrong_setting_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str, key: str, value: Any, message: str
 ) -> None:
-    params = tiny_params()
+    params = Tiny()
     params["molecules"][block][key] = value
-    YAML().dump(params, tmp_path / "params.yaml")
+    params.write(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message) as caught:
-        config.load("molecules")
+        experiments.load("molecules")
     assert "\n" not in str(caught.value)
 
 
 def test_a_hub_revision_is_a_full_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = tiny_params()
+    params = Tiny()
     params["molecules"]["represent"]["hub"]["revision"] = "main"
-    YAML().dump(params, tmp_path / "params.yaml")
+    params.write(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"molecules.represent.hub.revision is 'main'"):
-        config.load("molecules")
+        experiments.load("molecules")
 
 
 def test_a_finetuned_size_must_be_a_rung(bundles: dict[str, Bundle], tmp_path: Path) -> None:
-    settings = config.load("molecules")
+    settings = experiments.load("molecules").settings
     few = settings.weak.few_labels
     tuning = few.finetuning.model_copy(update={"hidden_sizes": (96,)})
     other = settings.weak.model_copy(update={"few_labels": few.model_copy(update={"finetuning": tuning})})
@@ -213,7 +221,7 @@ def test_a_finetuned_size_must_be_a_rung(bundles: dict[str, Bundle], tmp_path: P
 
 
 def test_labels_may_be_asked_of_one_kind_of_molecules_only(bundles: dict[str, Bundle], tmp_path: Path) -> None:
-    settings = config.load("molecules")
+    settings = experiments.load("molecules").settings
     same = settings.model_copy(update={"labels": settings.labels.model_copy(update={"inputs": ("same",)})})
     kept = labels.run(same, bundles, parallel.Pool("test", tmp_path))["teachers-freesolv-122"]
     assert set(kept.query("regime == 'full'")["inputs"]) == {"same"}

@@ -1,51 +1,22 @@
 """The molecules at the papers' size, shrunk until the processor runs all verbs in seconds."""
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, tiny_params
-from ruamel.yaml import YAML
+from conftest import ROOT, Tiny
 
-from pipeline.core import cells, config, stage
+from pipeline.core import cells, experiments, stage
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
+from pipeline.core.experiments import VERBS
 from pipeline.core.parallel import Pool
-from pipeline.core.stage import UPSTREAM
+from pipeline.experiments.molecules import data
 from pipeline.experiments.molecules.common import pretrained, rungs
-from pipeline.experiments.molecules_gpu import data, represent, weak
+from pipeline.experiments.molecules_gpu import represent, weak
 from pipeline.models.molecules import transformer
 from pipeline.scale.training import OutOfTime
-
-VERBS = [verb for verb in UPSTREAM if verb != "reliability"]
-SHIPPED = "smiles/chembl_subset.txt.xz"
-
-
-def shrunk() -> dict[str, Any]:
-    """params.yaml with the study on 320 shipped molecules, one small data set and models of a few thousand weights."""
-    params = tiny_params()
-    block = params["molecules_gpu"]
-    block["data"].update(datasets=["freesolv"], splits=["122"])
-    block["data"]["corpus"]["source"] = {
-        "path": SHIPPED,
-        "sha256": hashlib.sha256((ROOT / "data" / SHIPPED).read_bytes()).hexdigest(),
-    }
-    block["data"]["corpus"].update(molecules=320, rarest_token=2)
-    block["ladder"]["hidden_sizes"] = [8, 16]
-    block["represent"]["seeds"] = [0, 1]
-    block["represent"]["strong"].update(hidden=24, layers=3, attention_heads=2, inner=96)
-    block["represent"]["strong"]["pretraining"].update(epochs=1, batch_size=32)
-    block["weak"]["frozen"]["epochs"] = 3
-    block["weak"]["finetuned"].update(hidden_sizes=[8], epochs=1, patience=1)
-    few = block["weak"]["finetuned"]["few_labels"]
-    few["counts"] = [10]
-    few["finetuning"].update(hidden_sizes=[8, 16], steps=2)
-    block["strong"].update(radii=[0.1, 1.0])
-    block["strong"]["adamw"]["epochs"] = 3
-    return params
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setenv("W2S_WORKERS", "1")
         patch.setenv("W2S_DEVICE", "cpu")
-        YAML().dump(shrunk(), folder / "params.yaml")
+        Tiny().write(folder)
         (folder / "data").symlink_to(ROOT / "data")
         stage.run("data", "molecules_gpu")
         patch.setenv("W2S_TIME_BUDGET", "0")
@@ -70,14 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_grid_is_complete(folder: Path) -> None:
-    table = cells.read(folder / "results/molecules_gpu/cells.csv")
+    table = cells.read(folder / "artifacts/results/molecules_gpu/cells.csv")
     assert set(table["experiment"]) == {"molecules_gpu"} and set(table["seed"]) == {0, 1}
     full = table[table["regime"] == "full"]
     counts = full.groupby("training").size().to_dict()
     assert counts == {"frozen": 2 * 2 * 2, "finetuned": 1 * 2 * 2}  # sizes, seeds, heads
     assert set(full["strong"]) == {"smilesbert-3x24"}
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-7)
-    summary = json.loads((folder / "results/molecules_gpu/metrics.json").read_text())
+    summary = json.loads((folder / "artifacts/results/molecules_gpu/metrics.json").read_text())
     assert set(summary["freesolv"]) == {"frozen", "finetuned"}
 
 
@@ -86,7 +57,7 @@ def test_a_run_that_was_out_of_time_ends_with_the_same_weights(
 ) -> None:
     monkeypatch.chdir(folder)
     bundle = Bundle(folder / "artifacts/data/molecules_gpu")
-    chosen = config.load("molecules_gpu").represent.strong
+    chosen = experiments.load("molecules_gpu").settings.represent.strong
     kept = represent.places(Pool("test", tmp_path), "strong")
     whole = represent.pretrain_strong(chosen, bundle, (kept[0], tmp_path / "record.json"))
     made = Bundle(folder / "artifacts/represent/molecules_gpu")
@@ -106,22 +77,22 @@ def test_rungs_are_stored_as_teachers_read_them(folder: Path) -> None:
 
 
 def test_throughput_of_every_training_lies_apart_from_results(folder: Path) -> None:
-    names = {path.stem for path in (folder / "results/runtime/throughput/molecules_gpu").glob("*.json")}
+    names = {path.stem for path in (folder / "artifacts/runtime/throughput/molecules_gpu").glob("*.json")}
     assert "smiles-16-seed-1" in names and "strong" in names
-    assert {path.name for path in (folder / "results/molecules_gpu").iterdir()} == {"cells.csv", "metrics.json"}
+    assert {path.name for path in (folder / "artifacts/results/molecules_gpu").iterdir()} == {
+        "cells.csv",
+        "metrics.json",
+    }
 
 
 def test_downstream_molecules_are_not_in_the_corpus(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    settings = config.load("molecules_gpu").data.corpus
-    everything = data.corpus(settings.model_copy(update={"molecules": 48000}), set())
-    without = data.corpus(settings.model_copy(update={"molecules": 47998}), set(everything[7:9]))
+    settings = experiments.load("molecules_gpu").settings.data.corpus
+    _, everything = data.corpus(settings.model_copy(update={"molecules": 48000}), [])
+    _, without = data.corpus(settings.model_copy(update={"molecules": 47998}), everything[7:9])
     assert set(everything) - set(without) == set(everything[7:9])
     with pytest.raises(InputError, match="molecules is 48000, but .* holds 47998 that are in no downstream set"):
-        data.corpus(settings.model_copy(update={"molecules": 48000}), set(everything[7:9]))
-    other = settings.source.model_copy(update={"sha256": "0" * 64})
-    with pytest.raises(InputError, match="is not the recorded one"):
-        data.corpus(settings.model_copy(update={"source": other}), set())
+        data.corpus(settings.model_copy(update={"molecules": 48000}), everything[7:9])
 
 
 def test_divergence_names_the_model_and_what_to_lower(
@@ -129,15 +100,16 @@ def test_divergence_names_the_model_and_what_to_lower(
 ) -> None:
     monkeypatch.chdir(folder)
     bundles = [Bundle(folder / "artifacts" / verb / "molecules_gpu") for verb in ("data", "represent")]
-    settings = config.load("molecules_gpu")
-    wild = settings.represent.ladder.model_copy(update={"learning_rate": 1e30})
+    settings = experiments.load("molecules_gpu").settings
+    wild = settings.represent.pretraining.model_copy(update={"learning_rate": 1e30})
     rung = rungs.listed(bundles[1]["rungs"])[0]
-    with pytest.raises(InputError, match=r"molecules_gpu, smiles-8-seed-0: .* lower molecules_gpu.represent.ladder"):
+    named = experiments.load("molecules_gpu").named
+    with pytest.raises(InputError, match=r"molecules_gpu, smiles-8-seed-0: .* lower represent.pretraining"), named():
         represent.pretrain_rung(rung, 2, 2, wild, bundles[0], (tmp_path, tmp_path / "record.json"))
     tuned = settings.weak.finetuned.model_copy(update={"learning_rate": 1e30})
     teachers = weak.teachers_of([rung], bundles[0]["freesolv-122"], settings.weak)
     finetuned = next(teacher for teacher in teachers if teacher.training == "finetuned")
-    with pytest.raises(InputError, match=r"under molecules_gpu.weak.finetuned in params.yaml"):
+    with pytest.raises(InputError, match=r"learning_rate under weak in studies/molecules_gpu.yaml"), named():
         weak.fit("freesolv", "122", finetuned, *bundles, settings.weak.model_copy(update={"finetuned": tuned}))
 
 

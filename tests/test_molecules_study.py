@@ -1,33 +1,30 @@
-"""The study with finetuned teachers at tiny size, and its stages."""
+"""The study with finetuned teachers at tiny size."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, tiny_params
+from conftest import ROOT, Tiny
 from joblib.externals.loky import get_reusable_executor
-from ruamel.yaml import YAML
 
-from pipeline import cells, publish
-from pipeline.core import stage
+from pipeline.core import cells, experiments, stage
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
-from pipeline.core.stage import UPSTREAM
-from pipeline.experiments.molecules_study import weak
-
-VERBS = [verb for verb in UPSTREAM if verb != "reliability"]
+from pipeline.core.experiments import VERBS
+from pipeline.experiments import molecules_study as study
+from pipeline.experiments.molecules.common import rungs
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the whole study has run on the smallest data set, with two seeds."""
     folder = tmp_path_factory.mktemp("study")
-    params = tiny_params()
+    params = Tiny()
     params["molecules_study"]["data"].update(datasets=["freesolv"], splits=["122"])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("W2S_WORKERS", "1")
-        YAML().dump(params, folder / "params.yaml")
+        params.write(folder)
         (folder / "data").symlink_to(ROOT / "data")
         for verb in VERBS:
             stage.run(verb, "molecules_study")
@@ -36,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_teacher_is_finetuned_and_seeds_do_not_mix(folder: Path) -> None:
-    table = cells.read(folder / "results/molecules_study/cells.csv")
+    table = cells.read(folder / "artifacts/results/molecules_study/cells.csv")
     assert set(table["experiment"]) == {"molecules_study"} and set(table["training"]) == {"finetuned"}
     full, few = (table[table["regime"] == regime] for regime in ("full", "few"))
     assert len(full) == 2 * 2 * 2 and set(full["inputs"]) == {"same"}  # sizes, seeds, heads
@@ -56,27 +53,12 @@ def test_a_seed_changes_pretraining_and_finetuning(folder: Path) -> None:
 def test_diverging_finetuning_names_the_teacher(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     bundles = [Bundle(folder / "artifacts" / verb / "molecules_study") for verb in ("data", "represent")]
-    from pipeline.core import config
-    from pipeline.experiments.molecules.common import rungs
-
-    settings = config.load("molecules_study").weak
+    settings = experiments.load("molecules_study").settings.weak
     wild = settings.model_copy(update={"learning_rate": 1e30})
     listed = rungs.listed(bundles[1]["rungs"])[:1]
-    teacher = weak.teachers_of(listed, bundles[0]["freesolv-122"], wild)[0]
-    with pytest.raises(InputError, match=r"molecules_study, freesolv, split 122, teacher smiles-8 \(513 labels\)"):
-        weak.fit("freesolv", "122", teacher, *bundles, wild)
-
-
-def test_the_study_is_published_under_the_name_of_its_experiment() -> None:
-    assert publish.folder("molecules_study") == Path("published/molecules")
-    assert publish.folder("realizability") == Path("published/realizability")
-
-
-def test_stages_of_the_study_read_and_write_what_the_verbs_do() -> None:
-    stages = YAML(typ="safe").load(ROOT / "studies/molecules/dvc.yaml")["stages"]
-    assert list(stages) == VERBS
-    for verb, declared in stages.items():
-        assert declared["cmd"] == f"python -m pipeline.{verb} molecules_study"
-        read = {dep for dep in declared["deps"] if dep.startswith("artifacts/")}
-        assert read == {f"artifacts/{upstream}/molecules_study" for upstream in UPSTREAM[verb]}
-        assert all((ROOT / dep).exists() for dep in declared["deps"] if not dep.startswith("artifacts/"))
+    teacher = study.teachers_of(listed, bundles[0]["freesolv-122"], wild)[0]
+    words = (
+        r"molecules_study, freesolv, split 122, finetuned teacher smiles-8 \(513 labels\).* in studies/molecules_study"
+    )
+    with pytest.raises(InputError, match=words), experiments.load("molecules_study").named():
+        study.fit("freesolv", "122", teacher, *bundles, wild)

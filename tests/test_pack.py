@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
-from ruamel.yaml import YAML
-from test_molecules_gpu import shrunk
+from conftest import ROOT, Tiny
 
 from pipeline import pack, publish
 from pipeline.core.errors import InputError
@@ -26,14 +24,15 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     clone, mirror = tmp_path / "clone", tmp_path / "data-mirror"
     for name in ("pipeline", "data"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "studies/molecules_gpu", clone / "studies/molecules_gpu")
     (clone / "results").mkdir()
     (clone / "results/large.csv").write_text("0\n" * 1000)
     (mirror / "smiles").mkdir(parents=True)
     (clone / "data/smiles/chembl_subset.txt.xz").rename(mirror / "smiles/small.txt.xz")
-    params = shrunk()
+    params = Tiny()
     params[STUDY]["data"]["corpus"]["source"]["path"] = "smiles/small.txt.xz"
-    YAML().dump(params, clone / "params.yaml")
+    for name in [name for name in params.files if STUDY not in name and name.startswith("studies/")]:
+        del params.files[name]
+    params.write(clone)
     monkeypatch.chdir(clone)
     monkeypatch.setenv("W2S_MIRROR", str(mirror))
     git(clone, "init", "-q")
@@ -81,5 +80,5 @@ def test_a_file_that_is_not_the_recorded_one_is_not_packed(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data-mirror/smiles/small.txt.xz").write_bytes(b"x")
-    with pytest.raises(InputError, match="is not the recorded one"):
+    with pytest.raises(InputError, match="is truncated or altered"):
         packed(monkeypatch, tmp_path / "pack.tar")

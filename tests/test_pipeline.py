@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, tiny_params
+from conftest import ROOT, Tiny
 from ruamel.yaml import YAML
 
 from pipeline.core.stage import UPSTREAM
@@ -155,13 +155,13 @@ def test_the_committed_lock_is_in_step(tmp_path: Path) -> None:
 def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Clone in which the whole pipeline has run at tiny size."""
     clone = copy_repository(tmp_path_factory.mktemp("pipeline"))
-    YAML().dump(tiny_params(), clone / "params.yaml")
+    Tiny().write(clone)
     dvc(clone, "repro")
     return clone
 
 
 def test_the_whole_pipeline_runs_through_dvc(tiny_clone: Path) -> None:
-    claims = json.loads((tiny_clone / "results/claims.json").read_text())
+    claims = json.loads((tiny_clone / "report/claims.json").read_text())
     assert {claim["verdict"] for claim in claims} <= {"holds", "fails", "inconclusive", "not run"}
     assert (tiny_clone / "report/index.html").stat().st_size > 10_000
     assert not list((tiny_clone / "artifacts/partial").rglob("*.safetensors"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core import artifacts, cells, config, stage
+from pipeline.core import artifacts, cells, experiments, stage
 from pipeline.core.errors import InputError
 from pipeline.experiments.preferences import data
 from pipeline.experiments.preferences import labels as labelling
@@ -36,9 +36,9 @@ def run(*verbs: str) -> None:
 def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., None]) -> None:
     study(lambda block: block["strong"]["full"].update(method=method))
     run()
-    table = cells.read(Path("results/preferences/cells.csv"))
+    table = cells.read(Path("artifacts/results/preferences/cells.csv"))
     assert set(table["panel"]) == {"main", "noise", "curve", "distinct"} and set(table["head"]) == {"frozen", method}
-    assert set(table["loss"]) == set(config.load("preferences").strong.losses)
+    assert set(table["loss"]) == set(experiments.load("preferences").settings.strong.losses)
     np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
     assert ((table["weak_kl"] - table["student_kl"]).abs() <= table["bound"] + 1e-9).all()
     assert table["pgr"].isna().equals(table["pgr_defined"] == 0)
@@ -47,7 +47,7 @@ def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., Non
     ordinary = ordinary[(ordinary["strong"] == "high") & (ordinary["head"] == "frozen")]
     ordinary = ordinary.set_index(["dataset", "seed", "weak"]).loc[forward.index]
     np.testing.assert_allclose(forward["student_kl"], ordinary["student_kl"], rtol=1e-4)
-    precision = json.loads(Path("results/preferences/metrics.json").read_text())["precision"]
+    precision = json.loads(Path("artifacts/results/preferences/metrics.json").read_text())["precision"]
     assert set(precision) == {"questions"} and set(precision["questions"]) == {"middle", "high"}
     report = artifacts.Bundle(artifacts.folder("represent", "preferences"))["report"]
     assert report["pairs/test/tiny"]["texts"] == 64 and report["pairs/test/tiny"]["truncated"] >= 0
@@ -57,13 +57,13 @@ def test_what_was_finetuned_once_is_not_finetuned_again(
     study: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run()
-    once = Path("results/preferences/cells.csv").read_bytes()
+    once = Path("artifacts/results/preferences/cells.csv").read_bytes()
     study(lambda block: block["evaluate"].update(bins=5))
     monkeypatch.setattr(finetuning, "finetune", lambda *_: pytest.fail("finetuned again"))
     run("strong")
     study(lambda block: block["evaluate"].update(bins=4))
     run("evaluate")
-    assert Path("results/preferences/cells.csv").read_bytes() == once
+    assert Path("artifacts/results/preferences/cells.csv").read_bytes() == once
     study(lambda block: block["strong"]["full"].update(learning_rate=0.002))
     with pytest.raises(pytest.fail.Exception, match="finetuned again"):
         run("strong")
@@ -72,13 +72,13 @@ def test_what_was_finetuned_once_is_not_finetuned_again(
 def test_same_bytes_twice(study: Callable[..., None]) -> None:
     study(lambda block: block["strong"]["full"].update(datasets=[]))
     run()
-    once = Path("results/preferences/cells.csv").read_bytes()
+    once = Path("artifacts/results/preferences/cells.csv").read_bytes()
     run()
-    assert Path("results/preferences/cells.csv").read_bytes() == once
+    assert Path("artifacts/results/preferences/cells.csv").read_bytes() == once
 
 
 def test_parts_are_disjoint_and_only_the_first_seed_keeps_the_published(study: Callable[..., None]) -> None:
-    settings = config.load("preferences")
+    settings = experiments.load("preferences").settings
     (table, _), weak = data.prepare("pairs", settings.data.datasets["pairs"], settings.data), settings.weak
     for seed in (0, 1, 2):
         parts = designs.parts(table, Unit("pairs", seed), weak)
@@ -89,7 +89,7 @@ def test_parts_are_disjoint_and_only_the_first_seed_keeps_the_published(study: C
 
 
 def test_a_pool_is_divided_by_prompt_and_repeats_are_dropped_where_there_are_some(study: Callable[..., None]) -> None:
-    settings = config.load("preferences")
+    settings = experiments.load("preferences").settings
     tables = {name: data.prepare(name, chosen, settings.data) for name, chosen in settings.data.datasets.items()}
     (pool, pool_report), (table, report) = tables["questions"], tables["pairs"]
     assert set(pool_report["shared_prompts"].values()) == {0} and pool["prompt"].is_unique
@@ -115,7 +115,7 @@ def test_pairs_of_equal_texts_are_left_out_and_counted(study: Callable[..., None
         entry["source"]["truth"] = write_lines(Path("data/equal.jsonl.xz"), rows)
 
     study(change)
-    settings = config.load("preferences").data
+    settings = experiments.load("preferences").settings.data
     table, report = data.prepare("pairs", settings.datasets["pairs"], settings)
     assert report["equal_pairs_left_out"] == 2 and (table["part"] == "truth").sum() == 7
 
@@ -127,7 +127,7 @@ def test_a_higher_noise_turns_a_superset() -> None:
 
 
 def test_all_losses_run_at_the_focus_only(study: Callable[..., None]) -> None:
-    settings = config.load("preferences")
+    settings = experiments.load("preferences").settings
     assert {one.loss for one in students.plan(settings, "middle")} == set(settings.strong.pair_losses)
     assert {one.loss for one in students.plan(settings, "high")} == set(settings.strong.losses)
 
@@ -178,10 +178,13 @@ BAD = {
         set_key("represent", "models", "tiny", "revision", value="main"),
         "give the full revision, 40 hexadecimal",
     ),
-    "hash": (set_key(*SETS, "pairs", "source", "test", "sha256", value="0" * 64), "sha256 .* is not the recorded one"),
+    "hash": (
+        set_key(*SETS, "pairs", "source", "test", "sha256", value="0" * 64),
+        "truncated or altered; .* record the sha256",
+    ),
     "place": (
         set_key(*SETS, "pairs", "source", "test", "path", value="no.jsonl"),
-        "no.jsonl of the text set 'pairs' is neither",
+        "no.jsonl is missing .text set 'pairs'.",
     ),
     "sizes": (set_key(*SETS, "questions", "sizes", "truth", value=900), "different prompts are fewer than the 980"),
     "loss": (set_key("strong", "losses", value=["focal"]), "loss 'focal' is not known"),
@@ -195,7 +198,10 @@ BAD = {
         same_twice,
         "'pairs', truth: every prompt occurs in another part as well; set weak.also_distinct_prompts",
     ),
-    "rate": (set_key("weak", "fit", "learning_rate", value=1e38), "lower preferences.weak.fit.learning_rate"),
+    "rate": (
+        set_key("weak", "fit", "learning_rate", value=1e38),
+        "lower weak.fit.learning_rate in studies/preferences.yaml",
+    ),
 }
 
 

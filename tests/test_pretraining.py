@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 from tokenizers import Tokenizer
 
-from pipeline import cells, pretrain
-from pipeline.core import config, stage
+from pipeline import pretrain
+from pipeline.core import cells, experiments, stage
 from pipeline.core.errors import InputError
+from pipeline.core.experiments import VERBS
 from pipeline.language import loading
 from pipeline.scale import corpora, language, tokenizing, training
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Tiny
 from tests.tiny_language import save_model, tiny_preferences
 from tests.tiny_pretraining import SHAPES, documents, tiny_pretraining, write_corpus
 
 STUDY = "preferences_gpu"
 HOME = Path("artifacts/pretrain") / STUDY
 Block = dict[str, Any]
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 # Parameters of the published Pythia models, whose vocabulary is 50,304.
 PYTHIA = {"14m": 14067712, "31m": 30494720, "70m": 70426624, "160m": 162322944, "410m": 405334016}
 
@@ -47,7 +46,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     monkeypatch.setenv("W2S_WORKERS", "1")
     monkeypatch.setenv("W2S_DEVICE", "cpu")
     monkeypatch.setenv("W2S_MIRROR", str(tmp_path / "mirror"))
-    params = YAML().load(ROOT / "params.yaml")
+    params = Tiny()
     block = params[STUDY]
     tiny_preferences(block, save_model(tmp_path / "model"), tmp_path / "data")
     tiny_pretraining(block["pretrain"], tmp_path / "data")
@@ -55,7 +54,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
     def write(change: Callable[[Block], None] = lambda block: None) -> None:
         change(block)
-        YAML().dump(params, tmp_path / "params.yaml")
+        params.write(tmp_path)
 
     write()
     return write
@@ -109,7 +108,7 @@ def test_the_tokenizer_is_the_same_twice_and_knows_every_text(tokenizer: Tokeniz
 
 @pytest.mark.parametrize("name", PYTHIA)
 def test_the_shapes_are_those_of_pythia(name: str) -> None:
-    one = config.load(STUDY, ROOT / "params.yaml").pretrain.models[f"neox-{name}"]
+    one = experiments.load(STUDY, ROOT / "params.yaml").settings.pretrain.models[f"neox-{name}"]
     with torch.device("meta"):
         made = language.network(language.Shape(one.layers, one.hidden, one.heads, one.intermediate), 50304, 2048, 0)
     assert language.sizes(made)["parameters"] == PYTHIA[name]
@@ -141,7 +140,7 @@ def test_pretraining_learns_and_runs_once(study: Callable[..., None], monkeypatc
     loaded = loading.load(HOME / "large", "float32")
     assert (loaded.hidden, loaded.layers) == (32, 2)
     assert not list(Path("artifacts/partial").rglob("*.safetensors"))
-    assert Path(f"results/runtime/throughput/{STUDY}/pretrain-large.json").exists()
+    assert Path(f"artifacts/runtime/throughput/{STUDY}/pretrain-large.json").exists()
     monkeypatch.setattr(training, "train", None)  # calling it would fail
     pretrain.run(STUDY)
     study(lambda block: block["pretrain"]["models"].pop("small"))
@@ -197,14 +196,16 @@ def test_the_study_runs_from_corpora_to_cells(study: Callable[..., None], monkey
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         killed_at(patch, 3)
         pretrain.run(STUDY)
-    with pytest.raises(InputError, match="small is missing; name small under preferences_gpu.pretrain.models"):
+    with pytest.raises(
+        InputError, match="small is missing; name small under pretrain.models of the study preferences_gpu"
+    ):
         [stage.run(verb, STUDY) for verb in VERBS[:2]]
     pretrain.run(STUDY)
     for verb in VERBS:
         stage.run(verb, STUDY)
-    table = cells.read(Path(f"results/{STUDY}/cells.csv"))
+    table = cells.read(Path(f"artifacts/results/{STUDY}/cells.csv"))
     assert set(table["experiment"]) == {STUDY} and {"frozen", "full"} <= set(table["head"])
-    metrics = json.loads(Path(f"results/{STUDY}/metrics.json").read_text())
+    metrics = json.loads(Path(f"artifacts/results/{STUDY}/metrics.json").read_text())
     assert set(metrics["pretrained"]) == set(SHAPES) and "held_out" in metrics["pretrained"]["small"]
 
 
@@ -213,10 +214,10 @@ def spoil(block: Block, **values: Any) -> None:
 
 
 BAD = {
-    "hash": (lambda block: block["pretrain"]["corpora"]["talk"].update(sha256="0" * 64), "is not the recorded one"),
+    "hash": (lambda block: block["pretrain"]["corpora"]["talk"].update(sha256="0" * 64), "is truncated or altered"),
     "place": (
         lambda block: block["pretrain"]["corpora"]["talk"].update(path="no.xz"),
-        "no.xz of the corpus 'talk' is neither in data nor in .*mirror; set W2S_MIRROR",
+        "data/no.xz is missing .corpus 'talk'., and .*mirror has no no.xz; .* set W2S_MIRROR",
     ),
     "batch": (lambda block: spoil(block, batch_tokens=100), "batch_tokens is 100, no multiple of the context 16"),
     "tokens": (lambda block: spoil(block, tokens=100), "tokens is 100, less than one batch of 128"),
@@ -224,7 +225,7 @@ BAD = {
     "vocabulary": (lambda block: spoil(block, vocabulary=9000), "lower pretrain.vocabulary"),
     "rate": (
         lambda block: block["pretrain"]["models"]["small"].update(learning_rate=1e30),
-        "preferences_gpu.pretrain.models.small: .*diverged; lower its learning_rate",
+        "preferences_gpu, small: .*diverged; lower pretrain.models.small.learning_rate in studies/preferences_gpu.yaml",
     ),
     "name": (
         lambda block: block["represent"]["models"].update(own={"pretrained": "neox", "licence": "MIT"}),

@@ -17,6 +17,8 @@ from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
 from pipeline.figures import FIGURES
 from pipeline.page import contents, pictures, points, surroundings
+from pipeline.summary import sources
+from pipeline.summary.sources import Source
 from pipeline.summary.tables import read
 from tests import toy_cells
 from tests.conftest import ROOT
@@ -133,12 +135,13 @@ def test_a_new_figure_gives_its_reading(made: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_figures_are_grouped_by_their_source_and_unknown_ones_apart() -> None:
-    sources = {"one": "someone2030", "two": "yao2025", "three": "charikar2024", "four": "yao2025"}
-    grouped = contents.grouped([{"name": name, "source": source} for name, source in sources.items()])
+    listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
+    drawn = [{"name": name, "source": source} for name, source in zip((1, 2, 3, 4), "ncac", strict=True)]
+    grouped = contents.grouped(drawn, listed)
     assert [(label, [figure["name"] for figure in group]) for label, group in grouped] == [
-        ("Charikar et al. 2024", ["three"]),
-        ("Yao et al. 2025", ["two", "four"]),
-        ("someone2030", ["one"]),
+        ("A", [3]),
+        ("C", [2, 4]),
+        ("n", [1]),
     ]
 
 
@@ -191,7 +194,7 @@ def test_the_page_is_small_enough_for_git(
     monkeypatch.chdir(ROOT)
     shown = [{**figure, "name": f"{figure['name']}_{number}"} for number in range(times) for figure in drawn]
     judged = artifacts.read_item(artifacts.REPORT / "claims.json")
-    text = report.page(shown, judged, points.views(read(config.experiments())))
+    text = report.page(shown, judged, sources.read(), points.views(read(config.experiments())))
     assert len(elements(text, "figure")) == times * len(drawn) and len(text.encode()) < LARGEST
 
 
@@ -207,13 +210,22 @@ def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:
         assert f'<span class="verdict {row["verdict"].replace(" ", "-")}">{row["verdict"]}</span>' in text
 
 
-def test_verdicts_are_counted_by_source() -> None:
-    rows = [("yao2025", "holds"), ("yao2025", "fails"), ("yao2025", "holds"), ("someone2030", "fails")]
-    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows])
+def test_verdicts_are_counted_by_source_as_sources_are_listed() -> None:
+    listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
+    rows = [("c", "holds"), ("a", "holds"), ("c", "fails"), ("c", "holds")]
+    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows], listed)
     assert [(row["label"], dict(row["counts"])) for row in counted] == [
-        ("Yao et al. 2025", {"holds": 2, "fails": 1}),
-        ("someone2030", {"fails": 1}),
+        ("A", {"holds": 1}),
+        ("C", {"holds": 2, "fails": 1}),
     ]
+
+
+def test_every_source_stands_there_with_its_link_and_the_main_ones_first(folder: Path) -> None:
+    text = page(folder)
+    for source in sources.read().values():
+        assert text.count(f'<a href="{source.link}">{source.title}</a>') == (2 if source.main else 1)
+        assert text.count(str(report.bold(source.sentence))) == (2 if source.main else 1)
+    assert "<strong>gain</strong>" in report.bold("the **gain** of <b>") and "<b>" not in report.bold("<b>")
 
 
 def test_points_are_those_of_the_figures(folder: Path) -> None:

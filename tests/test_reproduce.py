@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 from pipeline import publish, readme, reference, reproduce
-from pipeline.core import artifacts, config
+from pipeline.core import artifacts, experiments
 from pipeline.core.cells import COLUMNS
 from pipeline.core.errors import InputError
 from tests.clones import commit, git
@@ -26,9 +25,7 @@ def test_largest_difference_is_relative_to_the_column() -> None:
 
 
 def test_summary_says_what_came_out(write_params: Callable[..., None]) -> None:
-    artifacts.write_json(
-        Path("results/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}]
-    )
+    artifacts.write_json(Path("report/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}])
     artifacts.write_cells(Path("results/toy/cells.csv"), some_cells(1.5))
     artifacts.write_bytes(Path("paper_figures/a.png"), b"")
     shown = reproduce.summary({"toy": some_cells()}, 61.4)
@@ -59,29 +56,22 @@ def test_a_clone_compares_with_its_last_commit(write_params: Callable[..., None]
     assert reproduce._committed(Path("results/new/cells.csv")) is None
 
 
-@pytest.fixture
-def code() -> None:
-    """The code and the stages that a manifest is made from, in the test's folder."""
-    for name in ("pipeline", "studies"):
-        Path(name).symlink_to(ROOT / name)
-
-
-def test_a_study_is_published_with_its_manifest(write_params: Callable[..., None], code: None) -> None:
-    artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells())
-    artifacts.write_json(Path("results/realizability/metrics.json"), {})
+def test_a_study_is_published_with_its_manifest(write_params: Callable[..., None]) -> None:
+    artifacts.write_cells(Path("artifacts/results/realizability/cells.csv"), some_cells())
+    artifacts.write_json(Path("artifacts/results/realizability/metrics.json"), {})
     artifacts.write("data", "realizability", {"plain": [1]})
-    artifacts.write_json(Path("results/runtime/data-realizability.json"), {"seconds": 2.5, "workers": 1})
+    artifacts.write_json(Path("artifacts/runtime/data-realizability.json"), {"seconds": 2.5, "workers": 1})
     folder = publish.publish("realizability")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["seconds"] == {"data": 2.5} and len(manifest["data_sha256"]) == 64
-    assert manifest["params"] == config.load("realizability").model_dump(mode="json")
+    assert manifest["params"] == experiments.load("realizability").settings.model_dump(mode="json")
     assert not publish.stale("realizability")
     write_params(realizability__weak__epochs=21)
     assert publish.stale("realizability")
 
 
 def test_incomplete_cells_are_not_published(write_params: Callable[..., None]) -> None:
-    artifacts.write_cells(Path("results/realizability/cells.csv"), some_cells().drop(columns="misfit"))
+    artifacts.write_cells(Path("artifacts/results/realizability/cells.csv"), some_cells().drop(columns="misfit"))
     with pytest.raises(InputError, match="lacks the column misfit"):
         publish.publish("realizability")
     assert not Path("published").exists()

@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from tests.clones import environment, outcomes, unlike
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import ROOT, Tiny
 
 RUN = """
 from pathlib import Path
@@ -34,11 +32,11 @@ def prepared(folder: Path) -> Path:
     """Tiny settings and the notebook of one figure."""
     (folder / "paper_figures").mkdir(parents=True)
     (folder / "notebooks").symlink_to(ROOT / "notebooks")
-    params = tiny_params()
+    params = Tiny()
     params["synthetic"]["data"].update(tasks=3)
     params["synthetic"]["represent"]["epochs"] = 20
     params["intervals"]["resamples"] = 100
-    YAML().dump(params, folder / "params.yaml")
+    params.write(folder)
     return folder
 
 

@@ -29,7 +29,7 @@ def test_the_trainer_runs_beside_our_loop(monkeypatch: pytest.MonkeyPatch, capsy
     module.main()
     shown = capsys.readouterr().out
     assert "gpu: CPU proof only" in shown and "MFU" not in shown
-    assert not (ROOT / "results/runtime/throughput/benchmark").exists()
+    assert not (ROOT / "artifacts/runtime/throughput/benchmark").exists()
 
 
 def test_the_padded_model_has_the_losses_of_ours() -> None:

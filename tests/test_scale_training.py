@@ -225,7 +225,7 @@ def test_throughput_is_written_and_nothing_is_guessed(tmp_path: Path, monkeypatc
     meter = throughput.Meter(throughput.flops_per_token(1000, 2, 16, 50), path)
     train(network(), batch_of, loss, RECIPE, tmp_path / "state", CPU, meter)
     record = json.loads(path.read_text())
-    assert path == Path("results/runtime/throughput/study/model.json")
+    assert path == Path("artifacts/runtime/throughput/study/model.json")
     assert record["timed_steps"] == 2 and record["device"] == "CPU"
     assert record["tokens_per_second"] == pytest.approx(16 / record["timed_seconds"])
     assert record["flops_per_token"] == 6 * 1000 + 12 * 2 * 16 * 50

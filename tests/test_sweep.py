@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from pipeline import sweep
 from pipeline.core import artifacts, stage
 from pipeline.core.errors import InputError
-from pipeline.sweeping import cells, grid
+from pipeline.core.experiments import VERBS
+from pipeline.sweeping import grid
 
 SHARDS = "artifacts/sweeps/toy/shards-*"
 
@@ -28,7 +29,7 @@ def declare(write_params: Callable[..., None]) -> Callable[..., None]:
             "seeds_per_shard": 1,
             "by": ["panel", "head", "inputs"],
             "settings": {"represent.epochs": 20},
-            "grid": {"perturbation.weak_sigma": [0.05, 0.2], "data.truth_blocks": [5, 3]},
+            "grid": {"represent.perturbation.weak_sigma": [0.05, 0.2], "data.truth_blocks": [5, 3]},
         }
         YAML().dump({**declared, **changes}, Path("sweeps/toy.yaml"))
 
@@ -42,13 +43,13 @@ def files() -> dict[str, bytes]:
 
 def test_the_cells_are_those_of_the_stages(declare: Callable[..., None], write_params: Callable[..., None]) -> None:
     write_params(synthetic__represent__epochs=20)  # sigma and blocks are those of the paper, the first point
-    for verb in cells.VERBS:
+    for verb in VERBS:
         stage.run(verb, "synthetic")
-    declare(seeds_per_shard=2, grid={"perturbation.weak_sigma": [0.05]})
+    declare(seeds_per_shard=2, grid={"represent.perturbation.weak_sigma": [0.05]})
     sweep.run("toy")
     (shard,) = Path().glob(f"{SHARDS}/*.parquet")
     swept = pd.read_parquet(shard)
-    assert (swept.pop("perturbation.weak_sigma") == 0.05).all()
+    assert (swept.pop("represent.perturbation.weak_sigma") == 0.05).all()
     artifacts.write_cells(Path("swept.csv"), swept)
     assert Path("swept.csv").read_bytes() == Path("results/synthetic/cells.csv").read_bytes()
     metrics = artifacts.read_item(Path("results/synthetic/metrics.json"))
@@ -81,13 +82,13 @@ def test_workers_of_which_one_is_killed_give_the_bytes_of_one_machine(
 
 
 def test_a_run_goes_on_and_a_grid_grows(declare: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    declare(grid={"perturbation.weak_sigma": [0.05, 0.2]})
+    declare(grid={"represent.perturbation.weak_sigma": [0.05, 0.2]})
     assert sweep.run("toy").startswith("192 cells in 4 shards, 4 of them run")
     whole = files()
     next(Path().glob(f"{SHARDS}/*")).unlink()
     assert sweep.run("toy").startswith("192 cells in 4 shards, 1 of them run")
     assert files() == whole
-    declare(seeds=3, grid={"perturbation.weak_sigma": [0.05, 0.2]})
+    declare(seeds=3, grid={"represent.perturbation.weak_sigma": [0.05, 0.2]})
     assert sweep.run("toy").startswith("288 cells in 6 shards, 2 of them run")
     assert files().items() > whole.items()
 
@@ -95,10 +96,16 @@ def test_a_run_goes_on_and_a_grid_grows(declare: Callable[..., None], monkeypatc
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid": {"perturbation.sigma": [1]}}, "sweeps/toy.yaml: perturbation.sigma is no setting of synthetic"),
+        (
+            {"grid": {"represent.perturbation.sigma": [1]}},
+            "sweeps/toy.yaml: represent.perturbation.sigma is no setting of synthetic",
+        ),
         ({"grid": {"data.tasks.x": [1]}}, "sweeps/toy.yaml: data.tasks.x is no setting of synthetic"),
-        ({"grid": {"perturbation.weak_sigma": [-1.0]}}, "synthetic.perturbation.weak_sigma is -1.0; input should be"),
-        ({"grid": {"perturbation.weak_sigma": []}}, "grid.perturbation.weak_sigma is \\[\\]"),
+        (
+            {"grid": {"represent.perturbation.weak_sigma": [-1.0]}},
+            "synthetic.represent.perturbation.weak_sigma is -1.0; input should be",
+        ),
+        ({"grid": {"represent.perturbation.weak_sigma": []}}, "grid.represent.perturbation.weak_sigma is \\[\\]"),
         ({"seeds": 0}, "sweeps/toy.yaml: seeds is 0; input should be greater"),
         ({"experiment": "digits"}, "digits has no data.seeds"),
         ({"experiment": "toy"}, "there is no experiment 'toy'"),

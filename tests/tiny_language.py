@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPTNeoXConfig, GPTNeoXModel, PreTrainedTokenizerFast
 
-from tests.conftest import ROOT
+from tests.conftest import Tiny
 
 WORDS = ("how", "do", "i", "bake", "steal", "fix", "bread", "cars", "bikes", "sure", "sorry", "no", "gladly", "!", "?")
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -125,12 +124,12 @@ def tiny_study(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     monkeypatch.chdir(home)
     monkeypatch.setenv("W2S_WORKERS", "1")
     monkeypatch.setenv("W2S_MIRROR", str(home / "mirror"))
-    params = YAML().load(ROOT / "params.yaml")
+    params = Tiny()
     tiny_preferences(params["preferences"], save_model(home / "model"), home / "data")
 
     def write(change: Callable[[dict[str, Any]], None] = lambda block: None) -> None:
         change(params["preferences"])
-        YAML().dump(params, home / "params.yaml")
+        params.write(home)
 
     write()
     return write

@@ -15,7 +15,6 @@ from tests.conftest import ROOT
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
 CLAIM = {
     "id": "toy",
-    "paper": "charikar2024",
     "statement": "Gain equals misfit.",
     "wording": "derived",
     "experiment": "synthetic",
@@ -254,10 +253,11 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
         params[name] = {}
     params["intervals"]["resamples"] = 100
     YAML().dump(params, folder / "params.yaml")
-    (folder / "claims.yaml").write_bytes((ROOT / "claims.yaml").read_bytes())
-    (folder / "notebooks").mkdir()
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        (folder / "notebooks" / notebook.name).write_bytes(notebook.read_bytes())
+    (folder / "sources.yaml").write_bytes((ROOT / "sources.yaml").read_bytes())
+    for kind in ("claims/*.yaml", "notebooks/*.ipynb"):
+        for path in ROOT.glob(kind):
+            (folder / path.parent.name).mkdir(exist_ok=True)
+            (folder / path.parent.name / path.name).write_bytes(path.read_bytes())
     for name, cells in tables.items():
         (folder / name).mkdir(parents=True)
         cells.to_csv(folder / name / "cells.csv", index=False)

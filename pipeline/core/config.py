@@ -75,16 +75,21 @@ def root(document: dict[str, Any], path: Path) -> Root:
 
 def read(path: Path) -> dict[str, Any]:
     """A YAML file of blocks."""
+    document = read_any(path)
+    if not isinstance(document, dict):
+        raise InputError(f"{path} holds no mapping of blocks; restore it with `git checkout {path}`")
+    return document
+
+
+def read_any(path: Path) -> Any:
+    """What stands in a YAML file."""
     try:
-        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run from the root of the repository") from None
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML: {reason}; correct it or `git checkout {path}`") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path} holds no mapping of blocks; restore it with `git checkout {path}`")
-    return document
 
 
 def validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> Any:

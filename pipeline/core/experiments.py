@@ -100,8 +100,8 @@ class Experiment:
         try:
             yield
         except InputError as error:
-            text = str(error).replace("{experiment}", self.name).replace("{where}", where)
-            raise InputError(text) from None
+            error.args = (str(error).replace("{experiment}", self.name).replace("{where}", where),)
+            raise
 
 
 def load(name: str, path: Path = PARAMS) -> Experiment:
@@ -124,11 +124,15 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
     return Experiment(name, header, settings, upstream, source)
 
 
-def row_keys(name: str, path: Path = PARAMS) -> tuple[str, ...]:
-    """Columns that tell an experiment's rows apart beside the common ones: `KEYS` beside its verb evaluate."""
+def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> tuple[Any, ...]:
+    """A tuple of plain values that stands beside an experiment's verb evaluate; read, not imported; () where none does.
+
+    KEYS: columns that tell its rows apart beside the common ones.  TOLERANCE: how far a run on another machine may be
+    off (absolute, relative, the reason; see pipeline/verify.py).
+    """
     block, _ = _block(name, path)
     place = find(tuple(block.get("code", (name,))), "evaluate")
-    node = defined(place.path).get("KEYS") if place else None
+    node = defined(place.path).get(what) if place else None
     return ast.literal_eval(node.value) if isinstance(node, ast.Assign) else ()
 
 

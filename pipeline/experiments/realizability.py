@@ -23,6 +23,7 @@ from pipeline.experiments.synthetic.weak import fit_teachers
 from pipeline.summary.metrics import by_unit
 
 KEYS = ("schedule", "epochs")
+TOLERANCE = (1e-8, 1e-6, "the kernels of synthetic")
 
 
 class Grid(Block):

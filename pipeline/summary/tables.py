@@ -14,7 +14,7 @@ CLASSIFICATION = ("kl", "digits")
 DIAGRAM = ("weak", "strong", "split", "seed", "role", "bin", "count", "confidence", "frequency")
 
 
-def sources(root: Path = Path()) -> set[str]:
+def available(root: Path = Path()) -> set[str]:
     """Experiments of the main job, and studies that have been published as `published/<study>`."""
     studies = (path.parent.relative_to(root) for path in (root / artifacts.PUBLISHED).glob("*/cells.csv"))
     return {*config.experiments(root / config.PARAMS), *map(Path.as_posix, studies)}

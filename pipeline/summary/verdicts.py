@@ -4,109 +4,37 @@ one student may be judged over its test rows, by the standard error of its paire
 """
 
 import math
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count, NonNegative, Positive
-from pipeline.core.errors import InputError
+from pipeline.summary import chosen
+from pipeline.summary.chosen import NotRun
 from pipeline.summary.estimates import gain_over_rows, over_units, plain
 from pipeline.summary.judged import JUDGED
+from pipeline.summary.statements import FILTERS, TEST_ROW, Band, Claim
 from pipeline.summary.tables import Tables
 from pipeline.theory.intervals import Estimate
 
-Word = Annotated[str, Field(min_length=1)]
 Verdict = Literal["holds", "fails", "inconclusive", "not run"]
-
-
-class Band(Block):
-    """Expected range, ends included; an end left out is open."""
-
-    low: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    high: Annotated[float, Field(allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _has_an_end(self) -> "Band":
-        if self.low is None and self.high is None:
-            raise ValueError("give low, high or both")
-        if self.ends()[0] > self.ends()[1]:
-            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
-        return self
-
-    def ends(self) -> tuple[float, float]:
-        """Both ends, open ones infinite."""
-        return (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
-
-
-class Filter(Block):
-    """Which cells: those that equal every key given."""
-
-    panel: Literal["realizable", "pretrained", "perturbed", "main", "noise", "curve", "distinct"] | None = None
-    dataset: Literal["esol", "freesolv", "lipop", "harmless", "helpful", "sciq", "cai_harmless"] | None = None
-    head: Literal["adamw", "exact", "ball", "mixture", "softmax", "frozen", "full", "lora"] | None = None
-    inputs: Literal["fresh", "reused", "same", "half"] | None = None
-    schedule: Literal["sequential", "joint"] | None = None
-    epochs: Count | None = None
-    ladder: Literal["smiles", "morgan", "strong"] | None = None
-    regime: Literal["full", "few"] | None = None
-    training: Literal["frozen", "finetuned"] | None = None
-    weak: Word | None = None
-    strong: Word | None = None
-    n_train: Count | None = None
-    loss: Word | None = None
-    labels: Literal["soft", "hard"] | None = None
-    direction: Literal["forward", "reverse"] | None = None
-    epoch: Annotated[float, Field(ge=1)] | None = None
-    lr: Positive | None = None
-    noise: NonNegative | None = None
-    sharpening: Positive | None = None
-
-
-class Claim(Block):
-    """One row of claims.yaml."""
-
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-    paper: Word
-    statement: Word
-    wording: Literal["verified", "recalled", "derived"]
-    experiment: Word
-    cells: Filter
-    against: Filter | None = None
-    statistic: Word
-    over: Literal["seed", "split", "example", "test_row"]
-    expected: Band
-    beside: Word | None = None
-    figure: Word
-    why: str = ""
-
-    @model_validator(mode="after")
-    def _known_statistics(self) -> "Claim":
-        for name in filter(None, (self.statistic, self.beside)):
-            if name not in JUDGED:
-                raise ValueError(f"statistic '{name}' is not known; choose from {', '.join(sorted(JUDGED))}")
-        if self.over == "test_row" and self.statistic != "mean_accuracy_gain":
-            raise ValueError("over test_row only mean_accuracy_gain has an interval; choose it, or another unit")
-        return self
 
 
 def judge(claim: Claim, tables: Tables, confidence: float) -> dict[str, Any]:
     """The claim with what was measured, its interval, verdict and reason."""
-    chosen = select(claim, claim.cells, tables)
-    if isinstance(chosen, str):
-        return _row(claim, None, "not run", f"{chosen}. {claim.why}" if claim.why else chosen)
-    if claim.over == "test_row":
-        estimate = over_test_rows(claim, chosen, confidence)
+    try:
+        cells = {name: chosen.select(claim, name, tables) for name in FILTERS if getattr(claim, name) is not None}
+    except NotRun as reason:
+        return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))))
+    if claim.over == TEST_ROW:
+        estimate = over_test_rows(claim, cells["cells"], confidence)
         return _row(claim, estimate, verdict(estimate, claim.expected), claim.why)
-    measured = by_unit(claim, claim.statistic, chosen)
+    measured = by_unit(claim, "statistic", cells["cells"])
     if claim.against is not None:
-        other = select(claim, claim.against, tables)
-        if isinstance(other, str):
-            return _row(claim, None, "not run", other)
-        reference = by_unit(claim, claim.statistic, other)
-        measured = {unit: measured[unit] - reference[unit] for unit in measured if unit in reference}
-    estimate = over_units("difference" if claim.against else claim.statistic, list(measured.values()), confidence)
-    beside = by_unit(claim, claim.beside, chosen) if claim.beside else {}
+        measured = _less(claim, measured, by_unit(claim, "statistic", cells["against"]))
+    measure = claim.statistic if claim.against is None else "difference"
+    estimate = over_units(measure, list(measured.values()), confidence)
+    beside = by_unit(claim, "beside", cells["cells"]) if claim.beside else {}
     return _row(claim, estimate, verdict(estimate, claim.expected), _reason(claim, measured, beside))
 
 
@@ -118,42 +46,37 @@ def verdict(estimate: Estimate, expected: Band) -> Verdict:
     return "fails" if estimate.high < low or estimate.low > high else "inconclusive"
 
 
-def select(claim: Claim, wanted: Filter, tables: Tables) -> pd.DataFrame | str:
-    """Cells of a claim, or the reason why there are none."""
-    if claim.experiment not in tables:
-        return f"no cells of {claim.experiment} in this repository yet"
-    cells = tables[claim.experiment]
-    for key, value in wanted.model_dump(exclude_none=True).items():
-        if key not in cells:
-            raise InputError(
-                f"claims.yaml: claim '{claim.id}': cells of {claim.experiment} have no column {key}; drop it"
-            )
-        same = (
-            cells[key] == value if pd.api.types.is_numeric_dtype(cells[key]) else cells[key].astype(str) == str(value)
-        )
-        cells = cells[same]
-        if cells.empty:
-            return f"no cell of {claim.experiment} has {key} {value} (with the keys before it)"
-    return cells
-
-
-def by_unit(claim: Claim, statistic: str, cells: pd.DataFrame) -> dict[str, float]:
-    """The statistic of each seed or split.  Raises InputError where it has no value."""
-    values = {str(unit): JUDGED[statistic](member) for unit, member in cells.groupby(claim.over)}
+def by_unit(claim: Claim, key: str, cells: pd.DataFrame) -> dict[str, float]:
+    """The claim's `statistic` or `beside` of each unit.  Raises InputError where it has no value."""
+    values = {unit: _value(claim, key, member) for unit, member in chosen.units(claim, cells).items()}
     for unit, value in values.items():
         if not math.isfinite(value):
-            raise InputError(
-                f"claims.yaml: claim '{claim.id}': {statistic} of {claim.over} {unit} is {value}; "
-                "choose cells for which it has a meaning"
-            )
+            remedy = f"of {claim.over} {unit} it is {value}; choose cells for which it has a meaning"
+            raise claim.wrong(key, getattr(claim, key), remedy)
     return values
 
 
 def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Estimate:
     """Gain in accuracy of one student over its test rows.  Raises InputError where there are several students."""
     if len(cells) != 1:
-        raise InputError(f"claims.yaml: claim '{claim.id}': over test_row takes one cell, not {len(cells)}; add keys")
+        raise claim.wrong("over", TEST_ROW, f"it takes one cell, not {len(cells)}; add keys under cells")
     return gain_over_rows(cells.iloc[0], confidence)
+
+
+def _value(claim: Claim, key: str, cells: pd.DataFrame) -> float:
+    name = getattr(claim, key)
+    try:
+        return JUDGED[name](cells)
+    except KeyError as error:
+        raise claim.wrong(key, name, f"cells of {claim.experiment} lack its column {error}; choose another") from None
+
+
+def _less(claim: Claim, measured: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
+    """Differences unit by unit."""
+    differences = {unit: measured[unit] - reference[unit] for unit in measured if unit in reference}
+    if not differences:
+        raise claim.wrong("over", claim.over, f"cells and against have no {claim.over} in common; choose another unit")
+    return differences
 
 
 def _row(claim: Claim, estimate: Estimate | None, word: Verdict, why: str) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.core import experiments
 from pipeline.core.artifacts import Arrays
 from pipeline.core.cells import REQUIRED, complete
 from pipeline.core.errors import InputError
-from pipeline.core.experiments import UPSTREAM, VERBS
+from pipeline.core.experiments import UPSTREAM, VERBS, Experiment
 from pipeline.core.parallel import Pool
 
 
@@ -25,29 +24,28 @@ class Serial(Pool):
         return {name: function(*arguments) for name, arguments in units.items()}
 
 
-def shard(experiment: str, settings: Any, point: Mapping[str, Any], seeds: tuple[int, ...]) -> bytes:
+def shard(experiment: Experiment, settings: Any, point: Mapping[str, Any], seeds: tuple[int, ...]) -> bytes:
     """Cells of these seeds at one point, with a column for each coordinate, as parquet."""
     tables = []
     for seed in seeds:  # one by one, for their samples are what fills the memory
         cells = run(experiment, _of(settings, seed))
         numbers = cells[list(REQUIRED)].to_numpy(dtype=np.float64)
         if not np.isfinite(numbers).all():
-            raise InputError(f"{experiment} at {dict(point)}, seed {seed}: a measure is not a finite number")
+            raise InputError(f"{experiment.name} at {dict(point)}, seed {seed}: a measure is not a finite number")
         tables.append(cells.assign(**{key: _plain(value) for key, value in point.items()}))
     stream = BytesIO()
     pd.concat(tables, ignore_index=True).to_parquet(stream, index=False)
     return stream.getvalue()
 
 
-def run(experiment: str, settings: Any) -> pd.DataFrame:
+def run(experiment: Experiment, settings: Any) -> pd.DataFrame:
     """Cells of an experiment with these settings, by its six verbs."""
     made: dict[str, Any] = {}
-    chosen = experiments.load(experiment)
-    with TemporaryDirectory() as scratch, chosen.named():
+    with TemporaryDirectory() as scratch, experiment.named():
         for verb in VERBS:
             upstream = {name: made[name] for name in UPSTREAM[verb]}
-            made[verb] = chosen.function(verb)(settings, upstream, Serial(verb, Path(scratch)))
-    return complete(made["evaluate"]["cells"], experiment)
+            made[verb] = experiment.function(verb)(settings, upstream, Serial(verb, Path(scratch)))
+    return complete(made["evaluate"]["cells"], experiment.name)
 
 
 def _plain(value: Any) -> Any:

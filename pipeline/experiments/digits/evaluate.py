@@ -20,6 +20,7 @@ from pipeline.theory.divergence import floored
 
 Array = np.ndarray
 KEYS = ("loss", "class", "direction", "epoch", "lr", "noise", "sharpening", "tempered")
+TOLERANCE = (1e-8, 1e-4, "heads solved and trained in float64 and float32; measured 1e-6")
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
 ROLES = ("weak", "student", "ceiling")
 

@@ -38,7 +38,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     items = {rung.item: _features(rung.item, made, molecules) for rung in rungs}
     strongest = max((rung for rung in rungs if rung.ladder == "smiles"), key=lambda rung: rung.size)
     if represent.strong == "pretrained":
-        name, features = strongest.name, items[strongest.item]
+        name, features = f"pretrained-{strongest.size}", items[strongest.item]
     else:
         name, features = _name(represent), _read(made, molecules)
     named = Rung(STRONG, 0, represent.seeds[0], name)

@@ -16,6 +16,7 @@ from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
 
 KEYS = ("loss", "labels", "direction", "epoch", "lr", "noise")
+TOLERANCE = (1e-8, 0.1, "language models read in bfloat16; not measured")
 Array = np.ndarray
 
 

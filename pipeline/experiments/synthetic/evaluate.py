@@ -16,6 +16,8 @@ from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import misfit
 
+TOLERANCE = (1e-8, 1e-6, "own kernels in plain IEEE arithmetic; measured 9e-12")
+
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every seed, and their summary."""

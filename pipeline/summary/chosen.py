@@ -1,0 +1,50 @@
+"""The cells of a claim, and the units over which it is judged."""
+
+import pandas as pd
+
+from pipeline.core import artifacts, experiments
+from pipeline.summary import filters
+from pipeline.summary.filters import NoCells, NoColumn
+from pipeline.summary.statements import TEST_ROW, Claim
+from pipeline.summary.tables import Tables
+
+
+class NotRun(Exception):
+    """A claim cannot be judged yet; the message says why."""
+
+
+def select(claim: Claim, name: str, tables: Tables) -> pd.DataFrame:
+    """Cells of a claim's `cells` or `against`.  Raises NotRun where there are none, InputError on an unknown column."""
+    wanted = claim.wanted(name)
+    try:
+        return filters.select(_table(claim, tables), wanted)
+    except NoColumn as gap:
+        if claim.awaits:
+            raise NotRun(f"no cell of {claim.experiment} has {gap.key} {wanted[gap.key]}.") from None
+        there = f"in {claim.experiment} {gap}; choose one of these"
+        raise claim.wrong(f"{name}.{gap.key}", wanted[gap.key], there) from None
+    except NoCells as gap:
+        missing = f"no cell of {claim.experiment} has {gap.key} {gap.value} (with the keys before it)"
+        # Other settings make other cells, so this ends no run; that no claim is mistyped is seen to by a test.
+        raise NotRun(f"{missing}." if claim.awaits else f"{missing}; {gap}.") from None
+
+
+def units(claim: Claim, cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Cells of each unit.  Raises InputError where their table has no such column, or leaves it empty."""
+    if claim.over not in cells:
+        there = f"in {claim.experiment} there is no column {claim.over}, only {', '.join(cells.columns)}"
+        raise claim.wrong("over", claim.over, f"{there}; choose one of these, or {TEST_ROW}")
+    if cells[claim.over].isna().any():
+        raise claim.wrong("over", claim.over, f"cells of {claim.experiment} leave it empty; choose another unit")
+    return {str(unit): member for unit, member in cells.groupby(claim.over)}
+
+
+def _table(claim: Claim, tables: Tables) -> pd.DataFrame:
+    name = claim.experiment
+    if name in tables:
+        return tables[name]
+    published = name.startswith(f"{artifacts.PUBLISHED}/")
+    if claim.awaits or published or experiments.find((name,), "evaluate"):
+        raise NotRun(f"no cells of {name} in this repository yet.")
+    there = f"there are cells of {', '.join(tables)}"
+    raise claim.wrong("experiment", name, f"{there}; choose one of these, or {artifacts.PUBLISHED}/<study>")

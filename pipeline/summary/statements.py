@@ -1,0 +1,114 @@
+"""A claim as it is written, claims/<source>.yaml: what its group shares and what it gives itself."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from pipeline.core import config
+from pipeline.core.config import Block, Word
+from pipeline.core.errors import InputError
+from pipeline.summary.filters import Filter
+from pipeline.summary.judged import JUDGED
+from pipeline.summary.sources import CLAIMS
+
+TEST_ROW = "test_row"  # the unit that is no column of the cells
+FILTERS = ("cells", "against")
+
+
+class Band(Block):
+    """Expected range, ends included; an end left out is open."""
+
+    low: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    high: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "Band":
+        if self.low is None and self.high is None:
+            raise ValueError("give low, high or both")
+        if self.ends()[0] > self.ends()[1]:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+    def ends(self) -> tuple[float, float]:
+        """Both ends, open ones infinite."""
+        return (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
+
+
+class Claim(Block):
+    """One claim with the key of its source; what the keys mean stands in claims/README.md."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    paper: Word
+    statement: Word
+    wording: Literal["verified", "recalled", "derived"]
+    experiment: Word
+    cells: Filter
+    against: Filter | None = None
+    statistic: Word
+    over: Word
+    expected: Band
+    beside: Word | None = None
+    figure: Word
+    awaits: Word | None = None
+    why: str = ""
+
+    @field_validator("statistic", "beside")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in JUDGED:
+            raise ValueError(f"choose from {', '.join(sorted(JUDGED))}")
+        return name
+
+    @field_validator("over")
+    @classmethod
+    def _has_an_interval(cls, over: str, given: ValidationInfo) -> str:
+        judged = given.data.get("statistic"), given.data.get("against")
+        if over == TEST_ROW and judged != ("mean_accuracy_gain", None):
+            raise ValueError("over it only mean_accuracy_gain, without against, has an interval; choose another unit")
+        return over
+
+    @property
+    def path(self) -> Path:
+        """The file in which it stands."""
+        return CLAIMS / f"{self.paper}.yaml"
+
+    def wrong(self, key: str, value: Any, remedy: str) -> InputError:
+        """The error that a value of this claim is: one line."""
+        return InputError(f"{self.path}: {self.id}.{key} is {value!r}; {remedy}")
+
+    def wanted(self, name: str) -> Filter:
+        """Columns and values of `cells`, or of `against`: those of `cells` but for what it changes."""
+        return self.cells if name == "cells" else {**self.cells, **(self.against or {})}
+
+
+def read(path: Path) -> list[Claim]:
+    """The claims of one source.  Raises InputError that names claim and key."""
+    groups = config.read_any(path)
+    if not isinstance(groups, list) or not groups:
+        raise InputError(f"{path} holds no list of groups of claims; restore it with `git checkout {path}`")
+    return [
+        config.validate(Claim, row, str(row.get("id", f"claim {place} of group {number}")), path)
+        for number, group in enumerate(groups, 1)
+        for place, row in enumerate(_rows(group, number, path), 1)
+    ]
+
+
+def _rows(group: Any, number: int, path: Path) -> Iterator[dict[str, Any]]:
+    """Each claim of a group, completed by what the group shares and by its source."""
+    if not isinstance(group, dict) or not isinstance(group.get("claims"), list) or not group["claims"]:
+        raise InputError(f"{path}: group {number} has no list under `claims`; give it one, as the others have")
+    shared = {key: value for key, value in group.items() if key != "claims"}
+    for place, claim in enumerate(group["claims"], 1):
+        if not isinstance(claim, dict):
+            raise InputError(f"{path}: claim {place} of group {number} is {claim!r}; give it keys as the others have")
+        if "paper" in shared | claim:
+            raise InputError(f"{path}: {claim.get('id')}.paper is not a known key; remove it, the file's name says it")
+        joined = {key: {**shared[key], **claim[key]} for key in FILTERS if _both(shared, claim, key)}
+        yield {**shared, **claim, **joined, "paper": path.stem}
+
+
+def _both(shared: dict[str, Any], claim: dict[str, Any], key: str) -> bool:
+    return isinstance(shared.get(key), dict) and isinstance(claim.get(key), dict)
