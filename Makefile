@@ -3,7 +3,7 @@
 # make test        install, run the whole test suite
 # make smoke       every stage through DVC at tiny sizes
 # make figures     redraw figures, claims and report from the committed results
-# make studies     the long experiments behind published/
+# make studies     the long experiments behind published/, run and published
 # make gpu         the studies at the papers' size, on a GPU (docs/GPU.md)
 # make archive     a release archive that reproduces outside git; make anonymous: one for review
 # make bench       speed ratios against the plain algorithms
@@ -12,10 +12,6 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
-
-# Those named *_gpu are for `make gpu`.
-STUDIES := $(filter-out studies/%_gpu/dvc.yaml,$(wildcard studies/*/dvc.yaml))
-GPU_STUDIES := $(wildcard studies/*_gpu/dvc.yaml)
 
 .PHONY: reproduce verify test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
 
@@ -38,13 +34,10 @@ figures: $(INSTALLED)
 	python -m pipeline.readme
 
 studies: $(INSTALLED)
-	python -m pipeline.reproduce dvc.yaml $(STUDIES)
+	python -m pipeline.study --all
 
 gpu: $(INSTALLED)
-	@for study in $(GPU_STUDIES:studies/%/dvc.yaml=%); do \
-		W2S_DEVICE=$${W2S_DEVICE:-cuda} python -m dvc repro studies/$$study/dvc.yaml && \
-		python -m pipeline.publish $$study || exit 1; \
-	done
+	W2S_DEVICE=$${W2S_DEVICE:-cuda} python -m pipeline.study --gpu
 
 bench: $(INSTALLED)
 	@for file in $(filter-out benchmarks/gpu% benchmarks/scaling.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done

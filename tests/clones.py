@@ -59,9 +59,10 @@ def tiny_repository(folder: Path) -> Path:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Of a command inside a clone: this interpreter first, and the clone's own package, not this one's."""
+    """Of a command inside a clone: this interpreter first, the clone's own package and not this one's, one worker."""
     own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     own["W2S_KERNELS"] = str(ROOT / "pipeline/models/network/__pycache__")  # compiled once for all clones
+    own.setdefault("W2S_WORKERS", "1")  # a worker takes longer to start than tiny sizes take to run
     return {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", **extra}
 
 
@@ -75,6 +76,11 @@ def command(clone: Path, *words: str, **extra: str) -> str:
 def dvc(clone: Path, *arguments: str, **extra: str) -> str:
     """The same of a DVC command."""
     return command(clone, *DVC, *arguments, **extra)
+
+
+def running(shown: str) -> list[str]:
+    """Stages that DVC says it runs."""
+    return [line.split("'")[1] for line in shown.splitlines() if line.startswith("Running stage")]
 
 
 def outcomes(clone: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.clones import command, commit, copy_repository, dvc, git, outcomes
+from tests.clones import command, commit, copy_repository, dvc, git, outcomes, running
 from tests.conftest import Tiny
 
 HALVES = (("evaluate@synthetic", "evaluate@kl"), ("evaluate@molecules", "evaluate@digits"))
@@ -79,7 +79,7 @@ def clones(folder: Path, config: str, count: int) -> list[Path]:
     origin = copy_repository(folder)
     Tiny().write(origin)
     (origin / ".dvc/config").write_text(config)
-    git(origin, "rm", "-rq", "dvc.lock", "studies", "results", "paper_figures")
+    git(origin, "rm", "-rqf", "dvc.lock", "studies", "results", "paper_figures")
     commit(origin, "tiny")
     made = [folder / f"clone-{number}" for number in range(1, count + 1)]
     for clone in made:
@@ -103,8 +103,8 @@ def take(clone: Path, stages: Sequence[str], remote: str) -> str:
 
 
 def ran(shown: str) -> int:
-    """Stages that ran."""
-    return shown.count("Running stage")
+    """Stages that ran, but for the hashes, which every clone makes for itself."""
+    return len(set(running(shown)) - {"keys"})
 
 
 def taken(shown: str) -> int:

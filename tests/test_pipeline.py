@@ -1,86 +1,69 @@
 """dvc.yaml against the code, and the whole pipeline through DVC at tiny size in a scratch clone."""
 
-import ast
 import json
-from functools import cache
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Tiny
-from ruamel.yaml import YAML
+from conftest import ROOT, Tiny, read
 
-from pipeline.core.stage import UPSTREAM
-from tests.clones import copy_repository, dvc
+from pipeline import keys as main_keys
+from pipeline.core import config, experiments, files, keys
+from pipeline.core.experiments import UPSTREAM
+from tests.clones import command, commit, copy_repository, dvc, running
 
 FINAL = ("figures", "claims", "report")
+TOY = '''"""Digits whose students see the most probable class alone."""
+
+import numpy as np
+
+from pipeline.experiments.digits import settings as digits
+from pipeline.experiments.digits.evaluate import run as measured
+from pipeline.experiments.digits.labels import run as labelled
+from pipeline.experiments.digits.strong import run as fitted
 
 
-def load(path: Path) -> dict:
-    return YAML(typ="safe").load(path)
+class Settings(digits.Settings):
+    """Of digits, nothing more."""
+
+
+def labels(settings, upstream, pool):
+    return {split: {name: np.eye(10)[soft.argmax(-1)] * 0.98 + 0.002 for name, soft in made.items()}
+            for split, made in labelled(settings, upstream, pool).items()}
+
+
+def strong(settings, upstream, pool):
+    return fitted(settings, upstream, pool)
+
+
+def evaluate(settings, upstream, pool):
+    return measured(settings, upstream, pool)
+'''
 
 
 def expanded() -> dict[str, dict]:
-    """Every stage by name with the variables of dvc.yaml filled in."""
-    document, stages = load(ROOT / "dvc.yaml"), {}
-    for name, stage in document["stages"].items():
-        if "foreach" not in stage:
+    """Every stage by name, with experiments filled in."""
+    stages = {}
+    for name, stage in read(ROOT / "dvc.yaml")["stages"].items():
+        each = stage.get("foreach")
+        names = config.experiments(ROOT / "params.yaml") if each == "${experiments}" else each
+        for item in names or ():
+            stages[f"{name}@{item}"] = json.loads(json.dumps(stage["do"]).replace("${item}", item))
+        if each is None:
             stages[name] = stage
-            continue
-        each = stage["foreach"]
-        for key, item in (document["vars"][0]["uses"] if each == "${uses}" else dict.fromkeys(each, {})).items():
-            text = json.dumps(stage["do"]).replace("${key}", key).replace("${item}", key)
-            for field, value in item.items():
-                text = text.replace(f"${{item.{field}}}", value)
-            stages[f"{name}@{key}"] = json.loads(text)
     return stages
 
 
 def outputs(stage: dict) -> set[str]:
     """What a stage writes, its metrics apart."""
-    return {path for kind in ("outs", "plots") for out in stage.get(kind, []) for path in out}
+    outs = [out for kind in ("outs", "plots") for out in stage.get(kind, [])]
+    return {path for out in outs for path in ([out] if isinstance(out, str) else out)}
 
 
-def module_path(name: str) -> Path | None:
-    path = ROOT / Path(*name.split("."))
-    return next((item for item in (path.with_suffix(".py"), path / "__init__.py") if item.exists()), None)
-
-
-@cache
-def imports(path: Path) -> frozenset[Path]:
-    """Modules of this repository that a file needs, directly or through others."""
-    found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found |= {target for name in names if name.startswith("pipeline.") and (target := module_path(name))}
-    return frozenset(found | {deeper for target in found if target != path for deeper in imports(target)})
-
-
-def outside(stage: dict) -> set[str]:
-    """Modules that a stage runs but does not depend on."""
-    entry = ROOT / f"pipeline/{stage['cmd'].split()[2].split('.')[1]}.py"
-    verbs = [ROOT / dep for dep in stage["deps"] if dep.startswith("pipeline/experiments/") and dep.endswith(".py")]
-    needed = {path for start in [entry, *verbs] for path in {start, *imports(start)}}
-    declared = [ROOT / dep for dep in stage["deps"]]
-    return {
-        str(path.relative_to(ROOT))
-        for path in needed
-        if path.name != "__init__.py" and not any(path == dep or dep in path.parents for dep in declared)
-    }
-
-
-@pytest.mark.parametrize("name", expanded())
-def test_a_stage_depends_on_every_module_it_imports(name: str) -> None:
-    assert outside(expanded()[name]) == set()
-
-
-@pytest.mark.parametrize("name", expanded())
-def test_a_stage_depends_on_nothing_that_is_not_there(name: str) -> None:
-    code = [dep for dep in expanded()[name]["deps"] if dep.startswith(("pipeline/", "notebooks", "data", "claims"))]
-    assert [dep for dep in code if not (ROOT / dep).exists()] == []
+def hashes(stage: dict) -> list[str]:
+    """The entries of keys.json that a stage depends on."""
+    return [key for entry in stage["params"] if isinstance(entry, dict) for key in entry.get("keys.json", ())]
 
 
 @pytest.mark.parametrize("name", [name for name in expanded() if "@" in name])
@@ -88,60 +71,29 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     verb, experiment = name.split("@")
     stage = expanded()[name]
     assert stage["cmd"] == f"python -m pipeline.{verb} {experiment}"
-    read = {dep for dep in stage["deps"] if dep.startswith("artifacts/")}
-    assert read == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
-    written = outputs(stage)
+    assert set(stage.get("deps", ())) == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
     results = {"evaluate": "cells.csv", "reliability": "reliability.csv"}
     expected = f"results/{experiment}/{results[verb]}" if verb in results else f"artifacts/{verb}/{experiment}"
-    assert written == {expected}
+    assert outputs(stage) == {expected} and hashes(stage) == [f"{verb}.{experiment}"]
+
+
+def test_every_hash_belongs_to_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    made = main_keys.made()
+    flat = {f"{verb}.{name}" for verb in UPSTREAM for name in made[verb]} | set(FINAL)
+    assert flat == {key for name, stage in expanded().items() if name != "keys" for key in hashes(stage)}
 
 
 @pytest.mark.parametrize("name", ["figures", "claims", "report"])
 def test_what_reads_the_tables_waits_for_all_of_them(name: str) -> None:
-    written = {path for stage in expanded().values() for path in outputs(stage)}
-    tables = {path for path in written if path.startswith("results/") and path.endswith(".csv")}
-    assert len(tables) > 4 and tables <= set(expanded()[name]["deps"])
+    assert {"results", "published"} <= set(expanded()[name]["deps"])
 
 
 @pytest.mark.parametrize("name", expanded())
 def test_what_git_keeps_enters_the_run_cache_or_is_remade_from_what_lies_there(name: str) -> None:
     """DVC leaves out of its run cache every stage with a plain output that only git keeps."""
-    plain = [options for out in expanded()[name].get("outs", []) for options in out.values()]
+    plain = [options for out in expanded()[name].get("outs", []) if isinstance(out, dict) for options in out.values()]
     assert all(options.get("persist") for options in plain if options.get("cache") is False)
-
-
-def used_blocks(path: Path) -> set[str]:
-    """Blocks of the settings that a verb's module reads: `settings.<block>` where settings is the whole model."""
-    tree = ast.parse(path.read_text())
-    blocks = set()
-    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        whole = {
-            a.arg for a in function.args.args if isinstance(a.annotation, ast.Name) and a.annotation.id == "Settings"
-        }
-        blocks |= {
-            node.attr
-            for node in ast.walk(function)
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in whole
-        }
-    return blocks
-
-
-@pytest.mark.parametrize("name", [name for name in expanded() if "@" in name])
-def test_a_stage_depends_on_the_params_it_uses(name: str) -> None:
-    verb, experiment = name.split("@")
-    declared = {param.split(".")[1] for param in expanded()[name]["params"]}
-    assert used_blocks(ROOT / f"pipeline/experiments/{experiment}/{verb}.py") <= declared
-
-
-def test_every_block_of_params_is_used_by_a_stage() -> None:
-    declared = {param for stage in expanded().values() for param in stage.get("params", [])}
-    params = load(ROOT / "params.yaml")
-    blocks = {f"{experiment}.{block}" for experiment in params["experiments"] for block in params[experiment]}
-    assert blocks <= declared and "intervals" in declared
-
-
-def test_experiments_are_the_same_in_params_and_stages() -> None:
-    assert load(ROOT / "params.yaml")["experiments"] == list(load(ROOT / "dvc.yaml")["vars"][0]["uses"])
 
 
 def test_the_committed_lock_is_in_step(tmp_path: Path) -> None:
@@ -151,9 +103,79 @@ def test_the_committed_lock_is_in_step(tmp_path: Path) -> None:
     assert "Running stage" not in shown, shown
 
 
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sources, params and data in a folder of their own, of which the hashes are made."""
+    for name in ("pipeline", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(keys, "PACKAGE", tmp_path / "pipeline")
+    monkeypatch.setattr(experiments, "HOME", tmp_path / "pipeline/experiments")
+    assert Path("data") == files.SHIPPED
+    return tmp_path
+
+
+def appended(name: str, text: str) -> Callable[[Path], None]:
+    """Add to the end of a file."""
+    return lambda folder: (folder / name).write_text((folder / name).read_text() + text)
+
+
+def reworded(name: str) -> Callable[[Path], None]:
+    """Another first word in the docstring of a module, and one more comment."""
+    return lambda folder: (folder / name).write_text((folder / name).read_text().replace('"""', '"""So ', 1) + "# X\n")
+
+
+def swapped(old: str, new: str) -> Callable[[Path], None]:
+    """One text of params.yaml replaced."""
+
+    def change(folder: Path) -> None:
+        text = (folder / "params.yaml").read_text()
+        assert text.count(old) == 1
+        (folder / "params.yaml").write_text(text.replace(old, new))
+
+    return change
+
+
+CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
+    "theory that figures and claims use": (appended("pipeline/theory/selection.py", "\nX = 1\n"), set(FINAL)),
+    "theory that one verb uses": (
+        appended("pipeline/theory/misfit.py", "\nX = 1\n"),
+        {"evaluate.synthetic", "evaluate.molecules"},
+    ),
+    "a comment and a docstring": (reworded("pipeline/theory/misfit.py"), set()),
+    "a verb of one experiment": (appended("pipeline/experiments/digits/labels.py", "\nX = 1\n"), {"labels.digits"}),
+    "the look of the page": (appended("pipeline/page/style.css", "\nh6 { margin: 0; }\n"), {"report"}),
+    "a data card": (appended("data/kl.md", "\nMore.\n"), set()),
+    "a data file": (appended("data/moleculenet/SAMPL.csv", "\n"), {"data.molecules"}),
+    "params of one verb": (
+        swapped("minimum_active: 40          #", "minimum_active: 41          #"),
+        {"strong.synthetic", "evaluate.synthetic"},
+    ),
+    "params of the last verb": (
+        swapped("    bins: 15\n    delta: 0.05", "    bins: 15\n    delta: 0.06"),
+        {"evaluate.kl", "reliability.kl"},
+    ),
+}
+
+
+def flat(made: dict) -> dict[str, str]:
+    verbs = {f"{verb}.{name}": value for verb in UPSTREAM for name, value in made[verb].items()}
+    return verbs | {name: made[name] for name in FINAL}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_touches_the_stages_that_load_it_and_no_other(name: str, copy: Path) -> None:
+    change, expected = CHANGES[name]
+    before = flat(main_keys.made())
+    change(copy)
+    after = flat(main_keys.made())
+    assert {key for key in before if before[key] != after[key]} == expected
+
+
 @pytest.fixture(scope="module")
 def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone in which the whole pipeline has run at tiny size."""
+    """Clone in which the whole pipeline has run at tiny size, and no study."""
     clone = copy_repository(tmp_path_factory.mktemp("pipeline"))
     Tiny().write(clone)
     dvc(clone, "repro")
@@ -167,24 +189,20 @@ def test_the_whole_pipeline_runs_through_dvc(tiny_clone: Path) -> None:
     assert not list((tiny_clone / "artifacts/partial").rglob("*.safetensors"))
 
 
-def test_nothing_runs_twice(tiny_clone: Path) -> None:
+def test_nothing_runs_twice_and_no_study_shows(tiny_clone: Path) -> None:
     assert "Running stage" not in dvc(tiny_clone, "repro")
+    assert "up to date" in dvc(tiny_clone, "status")
 
 
-def test_one_changed_number_runs_only_what_it_touches(tiny_clone: Path) -> None:
-    text = (tiny_clone / "params.yaml").read_text()
-    YAML().dump(changed(text), tiny_clone / "params.yaml")
-    shown = dvc(tiny_clone, "repro", "--dry")
-    (tiny_clone / "params.yaml").write_text(text)
-    ran = [line for line in shown.splitlines() if line.startswith("Running stage")]
-    assert ran[0] == "Running stage 'strong@synthetic':"
-    assert not any("molecules" in line or "represent@" in line or "weak@" in line for line in ran)
-
-
-def changed(text: str) -> dict:
-    params = YAML().load(text)
-    params["synthetic"]["strong"]["exact"]["minimum_active"] = 7
-    return params
+def test_a_changed_verb_runs_alone(tiny_clone: Path) -> None:
+    """Its output stays the same, so nothing after it runs."""
+    path = tiny_clone / "pipeline/experiments/digits/labels.py"
+    text = path.read_text()
+    path.write_text(text + "\nX = 1\n")
+    ran = running(dvc(tiny_clone, "repro"))
+    path.write_text(text)
+    assert ran == ["keys", "labels@digits"]
+    dvc(tiny_clone, "repro")
 
 
 def test_metrics_and_plots_are_known_to_dvc(tiny_clone: Path) -> None:
@@ -192,3 +210,21 @@ def test_metrics_and_plots_are_known_to_dvc(tiny_clone: Path) -> None:
     assert any(name.endswith("results/synthetic/metrics.json") for name in metrics[""]["data"])
     shown = dvc(tiny_clone, "plots", "show", "--json")
     assert "gain" in shown and "misfit" in shown
+
+
+def test_a_study_stands_on_another_experiment_and_shows_only_while_it_runs(tiny_clone: Path) -> None:
+    """It has no data, representations and teachers of its own: those of digits are used and not made again."""
+    (tiny_clone / "pipeline/experiments/toy.py").write_text(TOY)
+    own = {name: Tiny()["digits"][name] for name in ("labels", "strong", "evaluate")}
+    (tiny_clone / "studies/toy.yaml").write_text(json.dumps({"upstream": "digits", **own}))
+    study = ("python", "-m", "pipeline.study")
+    shown = command(tiny_clone, *study, "toy")
+    ran = {name.removeprefix("studies/dvc.yaml:") for name in running(shown)}
+    assert ran == {"keys", "labels@toy", "strong@toy", "evaluate@toy"}
+    assert (tiny_clone / "published/toy/cells.csv").exists() and "published published/toy" in shown
+    assert not any(read(tiny_clone / "studies/running.yaml").values())
+    assert "toy" not in dvc(tiny_clone, "status") and not running(command(tiny_clone, *study, "toy"))
+    assert "toy" in command(tiny_clone, *study)
+    manifest = json.loads((tiny_clone / "published/toy/manifest.json").read_text())
+    assert manifest["params"]["data"] == Tiny()["digits"]["data"]
+    commit(tiny_clone, "toy")

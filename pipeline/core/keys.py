@@ -50,7 +50,7 @@ def sources(experiment: Experiment, verb: str) -> list[Path]:
 
 def code(modules: Iterable[Path]) -> str:
     """Hash of some modules and their places."""
-    texts = {path.relative_to(PACKAGE).as_posix(): bare(path.read_text(encoding="utf-8")) for path in modules}
+    texts = {path.relative_to(PACKAGE).as_posix(): _bare(path, path.stat().st_mtime_ns) for path in modules}
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
@@ -79,6 +79,11 @@ def bare(source: str) -> str:
             lines[row - 1] = lines[row - 1][:column].rstrip()
     kept = (row for row, line in enumerate(lines) if row not in docstrings and (line.strip() or row in inside))
     return "\n".join(lines[row] for row in kept)
+
+
+@cache
+def _bare(path: Path, changed: int) -> str:
+    return bare(path.read_text(encoding="utf-8"))
 
 
 @cache
