@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import command_line
+from pipeline.figures import FIGURES
 from pipeline.summary import sources, statements, tables
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.statements import Claim
 from pipeline.summary.verdicts import judge
 

@@ -18,15 +18,15 @@ from markupsafe import Markup
 
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
-from pipeline.drawing import SEED_COLOURS, SEED_MARKERS
+from pipeline.figures import FIGURES, drawable
+from pipeline.figures.drawing import SEED_COLOURS, SEED_MARKERS
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.page.alternatives import alternative
 from pipeline.summary import sources, tables, words
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.sources import Source
 
 PAGE = artifacts.REPORT / "index.html"
 DEVIATIONS = Path("DEVIATIONS.md")
+BESIDE = Path("..") / artifacts.FIGURES  # the folder of figures as the page sees it
 TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
 D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
@@ -45,8 +45,7 @@ def main() -> None:
 
 def build() -> str:
     """The page of what lies in the working folder."""
-    tabled = {*config.experiments(), *(str(path.parent) for path in artifacts.PUBLISHED.glob("*/cells.csv"))}
-    figures = [figure(name) for name, known in FIGURES.items() if known.experiment in tabled]
+    figures = [figure(name) for name in drawable(tables.available())]
     claims = artifacts.read_item(artifacts.REPORT / "claims.json")
     return page(figures, claims, sources.read(), points.views(tables.read(config.experiments())))
 
@@ -65,7 +64,7 @@ def page(
     environment.filters.update(interval=words.interval, number=words.number, bold=bold, zip=zip)
     return environment.get_template("page.html.j2").render(
         figures=figures,
-        groups=contents.grouped(figures),
+        groups=contents.grouped(figures, papers),
         main=next((item for item in figures if item["name"] in contents.MAIN), None),
         numbers={item["name"]: item["numbers"] for item in figures},
         claims=claims,
@@ -89,17 +88,18 @@ def page(
 
 
 def figure(name: str) -> dict[str, Any]:
-    """Picture, numbers and words of one figure."""
-    path = artifacts.FIGURES / f"{name}.png"
+    """Picture, numbers and words of one figure; its files stand beside the page."""
+    known, path = FIGURES[name], artifacts.FIGURES / f"{name}.png"
     picture = pictures.picture(path)
     numbers = artifacts.read_item(path.with_suffix(".json"))
     return {
         "name": name,
-        "caption": FIGURES[name].caption,
+        "source": known.source,
+        "caption": known.caption,
         "numbers": numbers,
         "picture": picture,
-        "alternative": alternative(name, FIGURES[name].caption, numbers),
-        "download": pictures.json_uri(numbers),
+        "alternative": f"{known.caption} {known.words(numbers)}",
+        "files": BESIDE / name,
     }
 
 

@@ -15,7 +15,7 @@ from pipeline.claims import JUDGED
 from pipeline.compare import Column
 from pipeline.core import artifacts, cells, experiments
 from pipeline.core.errors import InputError, command_line
-from pipeline.summary.figures import FIGURES
+from pipeline.figures import FIGURES
 
 
 class Tolerance(NamedTuple):
@@ -78,7 +78,7 @@ def tolerance(path: Path, column: str, claimed: Mapping[str, str]) -> Tolerance:
     if path == JUDGED:
         name = claimed.get(column.strip("[").partition("]")[0], "")
     else:
-        name = FIGURES[path.stem].experiment if path.parent == artifacts.FIGURES else path.parent.name
+        name = FIGURES[path.stem].cells if path.parent == artifacts.FIGURES else path.parent.name
     if name in ("", "counterexample"):  # no experiment's numbers
         return EXACT
     return _stated(Path(name).name)

@@ -21,6 +21,7 @@ from spoiling import (
     swap,
     texts,
     without_block,
+    without_notebooks,
     without_units,
     write,
 )
@@ -33,7 +34,8 @@ CORPUS = "smiles/chembl_subset.txt.xz"
 CELLS = "results/synthetic/cells.csv"
 CLAIMS = "claims/charikar2024.yaml"
 FEATURES = "artifacts/features"
-NOTEBOOK = "notebooks/charikar_synthetic.ipynb"
+NOTEBOOK = "notebooks/charikar2024.ipynb"
+GENERIC = "notebooks/figures.ipynb"  # stands in for any other
 
 
 class Case(NamedTuple):
@@ -224,7 +226,7 @@ WORDS = {
     "claim on no experiment": Case(
         "claims", judged(CLAIM | {"experiment": "synthetik"}), ("toy.experiment is 'synthetik'", "choose one")
     ),
-    "notebook absent": Case("figures", remove(NOTEBOOK), (NOTEBOOK, "is missing", RESTORE)),
+    "notebooks absent": Case("figures", without_notebooks, (GENERIC, "is missing", RESTORE)),
     "notebook cut": Case("figures", cut(NOTEBOOK), (NOTEBOOK, RESTORE)),
     "notebook of no notebook": Case("figures", write(NOTEBOOK, b'{"cells": 3}'), (NOTEBOOK, RESTORE)),
     "notebook with error": Case(

@@ -26,6 +26,11 @@ def remove(name: str) -> Spoil:
     return lambda: Path(name).unlink()
 
 
+def without_notebooks() -> None:
+    for path in Path("notebooks").glob("*.ipynb"):
+        path.unlink()
+
+
 def write(name: str, content: bytes) -> Spoil:
     return lambda: overwrite(name, content)
 

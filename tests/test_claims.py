@@ -10,8 +10,8 @@ import pytest
 
 from pipeline import claims
 from pipeline.core.errors import InputError
+from pipeline.figures import FIGURES
 from pipeline.summary import filters, sources
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.statements import Band, Claim
 from pipeline.summary.verdicts import judge, verdict
 from pipeline.theory.intervals import Estimate

@@ -1,94 +1,154 @@
 """Figures: numbers against cells, pictures against numbers, same bytes, clean notebooks, nothing lost on an error."""
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import image
+from matplotlib.text import Text
 
 from pipeline import figures
-from pipeline.core import config
+from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
-from pipeline.summary import low_sample, molecules, panels, realizability, selection, tables
+from pipeline.figures import (
+    FIGURES,
+    __main__,
+    charikar_low_sample,
+    charikar_molecules,
+    charikar_realizability,
+    charikar_selection,
+    charikar_synthetic,
+    drawing,
+)
+from pipeline.summary import tables
 from pipeline.summary.estimates import plain
-from pipeline.summary.figures import FIGURES
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SETTINGS = config.Intervals(confidence=0.95, resamples=100, seed=0)
-
-
-def run(stage: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """One entry point in a folder, as a user starts it."""
-    command = [sys.executable, "-m", f"pipeline.{stage}"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+SMALLEST, PAGE = 8, 7  # points of text, and inches across a page
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `python -m pipeline.figures` has run on toy cells."""
-    folder = toy_cells.repository(tmp_path_factory.mktemp("drawn"), toy_cells.everything())
-    finished = run("figures", folder)
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Toy cells, and the numbers of every figure computed from them."""
+    folder = toy_cells.repository(tmp_path_factory.mktemp("toy"), toy_cells.everything())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        cells = tables.read(config.experiments())
+        for name, numbers in figures.compute(figures.drawable(cells), cells, config.intervals()).items():
+            artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
     return folder
 
 
-def test_without_the_study_the_main_cells_are_drawn(
-    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_figure_has_numbers(toy: Path) -> None:
+    assert {path.stem for path in (toy / "paper_figures").iterdir()} == set(FIGURES)
+    for path in (toy / "paper_figures").iterdir():
+        numbers = json.loads(path.read_text())
+        assert numbers["figure"] == path.stem and numbers["reading"] and numbers["confidence"] == 0.95
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_and_not_blank(name: str, toy: Path, tmp_path: Path) -> None:
+    shutil.copy(toy / f"paper_figures/{name}.json", tmp_path)
+    picture = image.imread(figures.picture(name, tmp_path))[..., :3]
+    share = float((picture.min(axis=-1) < 0.9).mean())
+    assert 0.005 < share < 0.5, f"{share:.1%} of the picture is drawn on"
+    for path in tmp_path.iterdir():
+        for trace in (b"CreationDate", str(toy).encode(), str(ROOT).encode(), b"/tmp/"):
+            assert trace not in path.read_bytes(), f"{path.name} holds {trace!r}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "paper_figures").glob("*.json")), ids=lambda path: path.stem)
+def test_texts_are_large_enough_and_whole(path: Path) -> None:
+    drawing.use_style()
+    picture = FIGURES[path.stem].draw(json.loads(path.read_text()))
+    picture.draw_without_rendering()
+    width, height = picture.get_size_inches()
+    sizes = {text.get_text(): text.get_fontsize() * min(1, PAGE / width) for text in picture.findobj(Text)}
+    assert {text: size for text, size in sizes.items() if text.strip() and size < SMALLEST} == {}
+    edges = picture.get_tightbbox()
+    assert -0.01 < edges.x0 < edges.x1 < width + 0.01 and -0.01 < edges.y0 < edges.y1 < height + 0.01
+    drawing.plt.close(picture)
+
+
+def test_the_command_draws_all_that_has_cells(tmp_path: Path) -> None:
+    """Notebooks run by papermill, as a user starts them: not a word, and the bytes that this process draws."""
+    folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0, 1))})
+    command = [sys.executable, "-m", "pipeline.figures"]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    names = ("charikar_fig2a", "charikar_fig2b", "charikar_fig2c", "charikar_realizability")
+    found = {path.name for path in (folder / "paper_figures").iterdir()}
+    assert found == {f"{name}.{suffix}" for name in names for suffix in ("json", "pdf", "png")}
+    (folder / "again").mkdir()
+    for name in names:
+        shutil.copy(folder / f"paper_figures/{name}.json", folder / "again")
+        figures.picture(name, folder / "again")
+    for path in (folder / "again").iterdir():
+        assert path.read_bytes() == (folder / "paper_figures" / path.name).read_bytes(), path.name
+    shown = nbformat.read(folder / "notebooks/executed/charikar2024.ipynb", as_version=4).cells[-1].outputs
+    assert [next(iter(output.data)) for output in shown] == ["image/png"] * len(names)
+
+
+def in_process(numbers: dict[str, Any], folder: Path) -> None:
+    """What the notebooks do, without them."""
+    for name, value in numbers.items():
+        artifacts.write_json(folder / f"{name}.json", value)
+        figures.picture(name, folder)
+
+
+def test_a_named_figure_is_drawn_and_others_stay(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(toy, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    before = {path.name: path.read_bytes() for path in Path("paper_figures").iterdir()}
+    monkeypatch.setattr(__main__, "draw", in_process)
+    monkeypatch.setattr(sys, "argv", ["figures", "yao_bounds"])
+    __main__.main()
+    after = {path.name: path.read_bytes() for path in Path("paper_figures").iterdir()}
+    assert set(after) - set(before) == {"yao_bounds.pdf", "yao_bounds.png"}
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("charikar_fig9", "^there is no figure 'charikar_fig9'; known: burns_pgr, charikar_fig2a, [^\n]*$"),
+        ("yao_bounds", "^figure 'yao_bounds' needs the cells of digits; make them with `dvc repro evaluate@digits`$"),
+        ("burns_pgr", "^figure 'burns_pgr' needs [^\n]* make them with `python -m pipeline.study preferences`$"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_one_line(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = realizability.realizability({"synthetic": toy_cells.synthetic()}, SETTINGS)
+    monkeypatch.chdir(toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0,))}))
+    with pytest.raises(InputError, match=words):
+        __main__.redraw([name])
+
+
+def test_help_says_how(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["figures", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main()
+    assert "python -m pipeline.figures charikar_fig2b" in capsys.readouterr().out
+
+
+def test_without_the_study_the_main_cells_are_drawn(tmp_path: Path) -> None:
+    numbers = charikar_realizability.numbers({"synthetic": toy_cells.synthetic()}, SETTINGS)
     assert not numbers["study_published"] and not numbers["grid"] and len(numbers["main"]) == 3
-    monkeypatch.chdir(drawn)
-    figures.draw({"charikar_realizability": numbers}, tmp_path)
+    in_process({"charikar_realizability": numbers}, tmp_path)
     assert (tmp_path / "charikar_realizability.png").exists()
-
-
-def names(folder: Path) -> list[str]:
-    """Figures whose experiment or published study is among the folder's."""
-    sources = {
-        *config.experiments(folder / "params.yaml"),
-        *(f"published/{path.name}" for path in folder.glob("published/*")),
-    }
-    return [name for name, figure in FIGURES.items() if figure.experiment in sources]
-
-
-def test_every_figure_is_drawn_and_not_blank(drawn: Path) -> None:
-    expected = {f"{name}.{suffix}" for name in names(drawn) for suffix in ("json", "pdf", "png")}
-    assert {path.name for path in (drawn / "paper_figures").iterdir()} == expected
-    for name in names(drawn):
-        picture = image.imread(drawn / "paper_figures" / f"{name}.png")[..., :3]
-        share = float((picture.min(axis=-1) < 0.9).mean())
-        assert 0.005 < share < 0.5, f"{name}: {share:.1%} of the picture is drawn on"
-
-
-def test_drawn_numbers_are_those_of_the_summaries(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(drawn)
-    for name, numbers in figures.compute(tables.read(config.experiments()), config.intervals()).items():
-        assert json.loads((drawn / "paper_figures" / f"{name}.json").read_text()) == numbers
-
-
-def test_same_numbers_give_the_same_bytes(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(drawn)
-    monkeypatch.setenv("W2S_WORKERS", "1")
-    before = {path.name: path.read_bytes() for path in (drawn / "paper_figures").iterdir()}
-    again = {name: json.loads(before[f"{name}.json"]) for name in ("charikar_fig2b", "charikar_selection")}
-    figures.draw(again, tmp_path)
-    for path in tmp_path.glob("charikar*"):
-        assert path.read_bytes() == before[path.name], path.name
-
-
-def test_pictures_leak_neither_paths_nor_dates(drawn: Path) -> None:
-    for path in (drawn / "paper_figures").iterdir():
-        content = path.read_bytes()
-        for trace in (b"CreationDate", str(drawn).encode(), str(ROOT).encode(), b"/tmp/"):
-            assert trace not in content, f"{path.name} holds {trace!r}"
 
 
 @pytest.mark.parametrize("spoil", ["column", "number", "file"])
@@ -108,23 +168,43 @@ def test_incomplete_cells_are_one_line_and_leave_earlier_figures(
         cells.unlink()
     monkeypatch.chdir(folder)
     with pytest.raises(InputError, match="^results/synthetic/cells.csv[^\n]*(restore|git checkout)[^\n]*$"):
-        figures.main()
+        __main__.redraw()
     assert earlier.read_bytes() == b"earlier" and len(list(earlier.parent.iterdir())) == 1
 
 
+def spoilt(how: str) -> str:
+    """A notebook that cannot be run."""
+    if how == "no notebook":
+        return '{"cells": 3}'
+    if how == "cut":
+        return '{"cells": ['
+    notebook = nbformat.read(ROOT / "notebooks/charikar2024.ipynb", as_version=4)
+    notebook.cells[-1].source = "raise ValueError('no ink')"
+    return nbformat.writes(notebook)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("error", "charikar2024.ipynb: ValueError: no ink; the executed copy [^\n]* shows where$"),
+        ("no notebook", "charikar2024.ipynb is no notebook [^\n]*; restore it with [^\n]*$"),
+        ("cut", "charikar2024.ipynb is no notebook [^\n]*; restore it with [^\n]*$"),
+        ("absent", "figures.ipynb is missing; restore it with `git checkout notebooks/figures.ipynb`$"),
+    ],
+)
 def test_a_failing_notebook_is_one_line_and_leaves_earlier_figures(
-    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, words: str, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0,))})
-    source = folder / "notebooks/charikar_synthetic.ipynb"
-    notebook = nbformat.read(source, as_version=4)
-    notebook.cells[-1].source = "raise ValueError('no ink')"
-    nbformat.write(notebook, source)
+    (folder / "notebooks/charikar2024.ipynb").write_text(spoilt(how))
+    if how == "absent":
+        for path in (folder / "notebooks").glob("*.ipynb"):
+            path.unlink()
     monkeypatch.chdir(folder)
-    numbers = json.loads((drawn / "paper_figures/charikar_fig2a.json").read_text())
-    monkeypatch.setattr(figures, "compute", lambda cells, settings: {"charikar_fig2a": numbers})
-    with pytest.raises(InputError, match="notebooks/charikar_synthetic.ipynb: ValueError: no ink; [^\n]*$"):
-        figures.main()
+    numbers = json.loads((toy / "paper_figures/charikar_fig2a.json").read_text())
+    monkeypatch.setattr(__main__, "compute", lambda names, cells, settings: {"charikar_fig2a": numbers})
+    with pytest.raises(InputError, match=f"^notebooks/{words}"):
+        __main__.redraw()
     assert not (folder / "paper_figures").exists()
 
 
@@ -141,16 +221,64 @@ def test_notebooks_are_stripped(path: Path) -> None:
     assert path.read_text() == nbformat.writes(notebook, indent=1) + "\n"
 
 
-def test_every_figure_has_a_notebook_and_every_notebook_a_figure() -> None:
-    assert {figure.notebook for figure in FIGURES.values()} == {path.stem for path in NOTEBOOKS}
+def test_a_notebook_is_a_text_beside_the_same_few_lines() -> None:
+    generic = nbformat.read(ROOT / "notebooks/figures.ipynb", as_version=4)
     for path in NOTEBOOKS:
-        source = path.read_text()
-        assert all(name in source for name, figure in FIGURES.items() if figure.notebook == path.stem)
+        notebook = nbformat.read(path, as_version=4)
+        assert notebook.cells[-1].source == generic.cells[-1].source
+        if path.stem != "figures":
+            names = figures.of_source(path.stem)
+            told = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+            assert names and f'of_source("{path.stem}")' in notebook.cells[1].source
+            assert all(name in told or re.search(rf"{name[:-1]}[a-z]` to `", told) for name in names), path.stem
+
+
+def test_the_same_name_in_two_files_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "second.py").write_text("FIGURES = {'yao_bounds': None}")
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    with pytest.raises(InputError, match="^figure 'yao_bounds' stands in yao_bounds.py and in second.py; rename one$"):
+        figures.found()
+    del sys.modules["pipeline.figures.second"]
+
+
+ADDED = """
+import json
+from pathlib import Path
+from pipeline import readme, report
+from pipeline.figures.__main__ import redraw
+from pipeline.page import contents
+from pipeline.summary import sources
+redraw(["digits_gained", "yao_bounds"])
+drawn = [report.figure(name) for name in ("digits_gained", "yao_bounds")]
+groups = {label: [figure["name"] for figure in group] for label, group in contents.grouped(drawn, sources.read())}
+print(json.dumps([groups, drawn[0]["alternative"], readme.blocks(Path())["figures"]]))
+"""
+
+
+def test_a_new_figure_is_one_new_file(tmp_path: Path) -> None:
+    """The page's example, in a copy of the package: drawn by the generic notebook, on the page, in README's table."""
+    folder = toy_cells.repository(tmp_path, {"results/kl": toy_cells.kl(), "results/digits": toy_cells.digits()})
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("results/synthetic/metrics.json", "results/kl/metrics.json", "report/claims.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    text = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
+    example = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "digits_gained" in block)
+    (folder / "pipeline/figures/digits_gained.py").write_text(example)
+    command, environment = [sys.executable, "-c", ADDED], {**os.environ, "PYTHONPATH": str(folder)}
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    groups, alternative, table = json.loads(finished.stdout)
+    assert groups == {"Yao et al. 2025": ["yao_bounds"], "ours": ["digits_gained"]}
+    assert alternative.startswith("Digits: accuracy that students gain over each teacher. Students surely gain over")
+    line = "| [digits_gained](paper_figures/digits_gained.pdf) | accuracy gained over each teacher of the digits |"
+    assert f"{line} `dvc repro evaluate@digits` |" in table
+    assert {path.name for path in (folder / "notebooks/executed").iterdir()} == {"ours.ipynb", "yao2025.ipynb"}
 
 
 def test_panel_numbers_against_the_cells() -> None:
     cells = toy_cells.synthetic()
-    numbers = panels.panel(cells, "pretrained", SETTINGS)
+    numbers = charikar_synthetic.numbers("pretrained", {"synthetic": cells}, SETTINGS)
     first = numbers["protocols"][0]
     assert (first["head"], first["inputs"]) == ("adamw", "reused")
     chosen = cells.query("panel == 'pretrained' and head == 'adamw' and inputs == 'reused' and seed == 1")
@@ -164,14 +292,14 @@ def test_panel_numbers_against_the_cells() -> None:
 
 
 def test_far_points_are_counted_not_hidden() -> None:
-    numbers = panels.panel(toy_cells.synthetic(), "pretrained", SETTINGS)
+    numbers = charikar_synthetic.numbers("pretrained", {"synthetic": toy_cells.synthetic()}, SETTINGS)
     outside = {(group["head"], group["inputs"]): group["outside"] for group in numbers["protocols"]}
     assert outside["adamw", "reused"] == 0 and outside["exact", "fresh"] >= 1
     assert numbers["limits"]["misfit"][1] < 5
 
 
 def test_one_seed_has_no_interval_over_seeds() -> None:
-    numbers = panels.panel(toy_cells.synthetic(seeds=(0,)), "perturbed", SETTINGS)
+    numbers = charikar_synthetic.numbers("perturbed", {"synthetic": toy_cells.synthetic(seeds=(0,))}, SETTINGS)
     mean = numbers["protocols"][0]["over_seeds"]["correlation"]
     assert mean["low"] is None and mean["high"] is None and mean["n"] == 1
 
@@ -183,7 +311,7 @@ def test_plain_has_six_digits_and_no_infinity() -> None:
 
 def test_selection_regret_by_hand() -> None:
     cells = toy_cells.molecules()
-    numbers = selection.figure({"molecules": cells}, SETTINGS)
+    numbers = charikar_selection.numbers({"molecules": cells}, SETTINGS)
     esol = next(item for item in numbers["datasets"] if item["dataset"] == "esol")
     chosen = cells.query(
         "dataset == 'esol' and ladder == 'smiles' and regime == 'full' and head == 'adamw' and inputs == 'same'"
@@ -204,7 +332,7 @@ def test_selection_regret_by_hand() -> None:
 
 def test_low_sample_pairs_meet_both_ways() -> None:
     cells = toy_cells.molecules()
-    numbers = low_sample.figure({"molecules": cells}, SETTINGS)
+    numbers = charikar_low_sample.numbers({"molecules": cells}, SETTINGS)
     pair = numbers["datasets"][0]["pairs"][1]
     assert (pair["small"], pair["large"], pair["training"], pair["counts"]) == (
         "smiles-8",
@@ -224,8 +352,8 @@ def test_low_sample_pairs_meet_both_ways() -> None:
 
 def test_published_molecules_are_drawn_beside() -> None:
     cells = toy_cells.molecules()
-    alone = molecules.molecules({"molecules": cells}, "esol", SETTINGS)
+    alone = charikar_molecules.numbers("esol", {"molecules": cells}, SETTINGS)
     assert not alone["study_published"] and not alone["study"]
     study = cells.assign(training="finetuned")
-    beside = molecules.molecules({"molecules": cells, "published/molecules_study": study}, "esol", SETTINGS)
+    beside = charikar_molecules.numbers("esol", {"molecules": cells, charikar_molecules.STUDY: study}, SETTINGS)
     assert beside["study_published"] and beside["study"][0]["ladders"] and beside["protocols"] == alone["protocols"]

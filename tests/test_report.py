@@ -15,14 +15,16 @@ from PIL import Image
 from pipeline import claims, figures, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
+from pipeline.figures import FIGURES
 from pipeline.page import contents, pictures, points, surroundings
 from pipeline.summary import sources
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.sources import Source
 from pipeline.summary.tables import read
 from tests import toy_cells
+from tests.conftest import ROOT
 
 VOID = {"meta", "link", "img", "br", "input"}
+LARGEST = 4_000_000  # bytes of the page, which is in git
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = toy_cells.repository(tmp_path_factory.mktemp("made"), toy_cells.everything())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name, numbers in figures.compute(read(config.experiments()), config.intervals()).items():
+        cells = read(config.experiments())
+        for name, numbers in figures.compute(FIGURES, cells, config.intervals()).items():
             artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
             Image.new("RGB", (30, 20), "white").save(artifacts.FIGURES / f"{name}.png")
         claims.main()
@@ -78,7 +81,7 @@ def test_page_stands_alone(folder: Path) -> None:
     text = page(folder)
     for _, attributes in Reader(text).elements:
         assert (attributes.get("src") or "data:").startswith("data:")
-        assert (attributes.get("href") or "#").startswith(("data:", "#", "https://arxiv.org/"))
+        assert (attributes.get("href") or "#").startswith(("data:", "#", "https://arxiv.org/", "../paper_figures/"))
     assert "@import" not in text and "url(" not in text.split("<body>")[0] and str(folder) not in text
 
 
@@ -111,7 +114,7 @@ def _place(attributes: dict[str, str | None]) -> str:
 def test_words_of_a_figure_follow_its_numbers(made: Path, name: str) -> None:
     numbers = artifacts.read_item(made / artifacts.FIGURES / f"{name}.json")
     changed = {**doubled(numbers), "reading": numbers["reading"]}
-    assert report.alternative(name, "", numbers) != report.alternative(name, "", changed)
+    assert FIGURES[name].words(numbers) != FIGURES[name].words(changed)
 
 
 def doubled(value: Any) -> Any:
@@ -123,18 +126,35 @@ def doubled(value: Any) -> Any:
     return 2 * value if isinstance(value, float) else value
 
 
-def test_a_new_figure_gives_its_reading() -> None:
-    assert report.alternative("new", "Caption.", {"reading": "Reading."}) == "Caption. Reading."
+def test_a_new_figure_gives_its_reading(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made)
+    known = FIGURES["yao_bounds"]._replace(words=figures.reading, caption="Caption.")
+    monkeypatch.setitem(FIGURES, "yao_bounds", known)
+    shown = report.figure("yao_bounds")
+    assert shown["alternative"] == f"Caption. {shown['numbers']['reading']}"
 
 
-def test_downloads_hold_the_numbers_that_were_drawn(folder: Path) -> None:
-    links = {a["download"]: a["href"] for a in elements(page(folder), "a") if "download" in a}
+def test_figures_are_grouped_by_their_source_and_unknown_ones_apart() -> None:
+    listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
+    drawn = [{"name": name, "source": source} for name, source in zip((1, 2, 3, 4), "ncac", strict=True)]
+    grouped = contents.grouped(drawn, listed)
+    assert [(label, [figure["name"] for figure in group]) for label, group in grouped] == [
+        ("A", [3]),
+        ("C", [2, 4]),
+        ("n", [1]),
+    ]
+
+
+def test_numbers_and_pdf_of_a_figure_lie_beside_the_page(folder: Path) -> None:
+    links = {attributes["href"] for attributes in elements(page(folder), "a")}
     for name in FIGURES:
-        content = unquote(links[f"{name}.json"].removeprefix("data:application/json,"))
-        (folder / "downloaded.json").write_text(content)
-        assert artifacts.read_item(folder / "downloaded.json") == artifacts.read_item(
-            artifacts.FIGURES / f"{name}.json"
-        )
+        for suffix in ("json", "pdf"):
+            link = f"../paper_figures/{name}.{suffix}"
+            assert link in links and (ROOT / "report" / link).resolve().exists()
+
+
+def test_the_download_of_claims_holds_them(folder: Path) -> None:
+    links = {a["download"]: a["href"] for a in elements(page(folder), "a") if "download" in a}
     rows = list(csv.DictReader(io.StringIO(unquote(links["claims.csv"].partition(",")[2]))))
     judged = artifacts.read_item(artifacts.REPORT / "claims.json")
     assert [(row["id"], row["verdict"]) for row in rows] == [(row["id"], row["verdict"]) for row in judged]
@@ -143,8 +163,8 @@ def test_downloads_hold_the_numbers_that_were_drawn(folder: Path) -> None:
     ]
 
 
-def test_a_link_to_numbers_survives_quotes_and_percent_signs() -> None:
-    link = pictures.json_uri({"text": "it's 5 % & <b>#1</b> “quoted”"})
+def test_a_link_to_a_table_survives_quotes_and_percent_signs() -> None:
+    link = pictures.csv_uri("it's 5 % & <b>#1</b> “quoted”")
     assert not set("'<># ") & set(link) and "%27s%205%20%25" in link
 
 
@@ -156,6 +176,31 @@ def test_a_picture_keeps_its_colours_and_loses_bytes(tmp_path: Path, generator: 
     content = pictures.base64.b64decode(shown.source.partition(",")[2])
     assert (shown.width, shown.height) == (320, 240) and len(content) < (tmp_path / "flat.png").stat().st_size
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")), drawn)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[dict[str, Any]]:
+    """The figures of this repository."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return [report.figure(path.stem) for path in sorted(artifacts.FIGURES.glob("*.json"))]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_page_is_small_enough_for_git(
+    times: int, drawn: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when there are twice as many figures as today."""
+    monkeypatch.chdir(ROOT)
+    shown = [{**figure, "name": f"{figure['name']}_{number}"} for number in range(times) for figure in drawn]
+    judged = artifacts.read_item(artifacts.REPORT / "claims.json")
+    text = report.page(shown, judged, sources.read(), points.views(read(config.experiments())))
+    assert len(elements(text, "figure")) == times * len(drawn) and len(text.encode()) < LARGEST
+
+
+def test_the_page_in_git_is_small_enough_and_its_pictures_large_enough(drawn: list[dict[str, Any]]) -> None:
+    assert (ROOT / "report/index.html").stat().st_size < LARGEST
+    assert min(figure["picture"].width for figure in drawn) > 1000
 
 
 def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:

@@ -50,7 +50,8 @@ def test_commands_of_the_readme_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"(?:`|    )make ([a-z]+)", text)) <= targets
     modules = re.findall(r"python -m (pipeline\.[a-z]+)", text)
-    assert modules and all((ROOT / (name.replace(".", "/") + ".py")).exists() for name in modules)
+    places = [ROOT / name.replace(".", "/") for name in modules]
+    assert places and all(place.with_suffix(".py").exists() or (place / "__main__.py").exists() for place in places)
     for path in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / path).exists(), path
 
@@ -63,10 +64,10 @@ def test_notebooks_hold_no_output() -> None:
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path.name
 
 
-def test_the_readme_block_is_what_the_results_say() -> None:
-    from pipeline.readme import block, current
+def test_the_readme_blocks_are_what_results_and_figures_say() -> None:
+    from pipeline.readme import blocks, current
 
-    assert current(ROOT / "README.md") == block(ROOT)
+    assert current(ROOT / "README.md") == blocks(ROOT)
 
 
 @pytest.mark.parametrize("study", sorted(path.name for path in (ROOT / "published").glob("*")))

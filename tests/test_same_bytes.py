@@ -14,11 +14,11 @@ RUN = """
 from pathlib import Path
 from pipeline import figures
 from pipeline.core import cells, config, stage
+from pipeline.figures.__main__ import draw
 for verb in ("data", "represent", "weak", "labels", "strong", "evaluate"):
     stage.run(verb, "synthetic")
 tables = {"synthetic": cells.read(Path("results/synthetic/cells.csv"))}
-numbers = {"figure": "charikar_fig2a", **figures.FIGURES["charikar_fig2a"].numbers(tables, config.intervals())}
-figures.draw({"charikar_fig2a": numbers}, Path("paper_figures"))
+draw(figures.compute(["charikar_fig2a"], tables, config.intervals()), Path("paper_figures"))
 """
 CONDITIONS = {
     "here": {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "W2S_WORKERS": "1"},

@@ -1,25 +1,28 @@
 """How the page is divided: groups of figures, verdicts counted by source."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
-from pipeline.summary.figures import FIGURES
 from pipeline.summary.sources import SOURCES, Source
 
 VERDICTS = ("holds", "fails", "inconclusive", "not run")
-LANGUAGE = "Language models"
 MAIN = ("charikar_fig2b",)  # the figure of the first screen, where there is one
 
 
-def grouped(figures: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Figures by what they belong to, in the order in which they are listed."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for figure in figures:
-        groups.setdefault(_group(figure["name"]), []).append(figure)
-    return sorted(groups.items(), key=lambda group: group[0] == LANGUAGE)
+def in_order(keys: Iterable[str], sources: Iterable[str]) -> list[str]:
+    """Keys of papers as sources are listed; those of no source come last."""
+    listed = list(sources)
+    return sorted(set(keys), key=lambda key: (listed.index(key) if key in listed else len(listed), key))
+
+
+def grouped(figures: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Figures by the label of their source; those of no source go by the key that they name."""
+    keys = in_order((figure["source"] for figure in figures), sources)
+    labels = {key: sources[key].label if key in sources else key for key in keys}
+    return [(labels[key], [figure for figure in figures if figure["source"] == key]) for key in keys]
 
 
 def tally(claims: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[dict[str, Any]]:
@@ -33,9 +36,3 @@ def tally(claims: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[d
             )
         counts[claim["paper"]][claim["verdict"]] += 1
     return [{"key": key, "label": sources[key].label, "counts": count} for key, count in counts.items() if count]
-
-
-def _group(name: str) -> str:
-    if FIGURES[name].experiment.startswith("published/preferences"):
-        return LANGUAGE
-    return "Charikar et al. 2024: squared loss" if name.startswith("charikar") else "Yao et al. 2025: classification"

@@ -1,10 +1,9 @@
-"""Figures and their numbers as data URIs, so that the page stands alone."""
+"""Figures and tables as data URIs, so that the page stands alone."""
 
 import base64
 import io
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -38,12 +37,6 @@ def picture(path: Path) -> Picture:
     stream = io.BytesIO()
     flat.save(stream, format="WEBP", lossless=True, quality=80, method=4)
     return Picture(f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}", *drawn.size)
-
-
-def json_uri(value: Any) -> Markup:
-    """A plain value as a link that downloads it; to stand between single quotes."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return Markup(f"data:application/json,{quote(text, safe=LITERAL)}")
 
 
 def csv_uri(text: str) -> Markup:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.summary.molecules import PROTOCOLS as MOLECULES
-from pipeline.summary.molecules import STUDY
-from pipeline.summary.panels import PROTOCOLS as SYNTHETIC
+from pipeline.figures.charikar_molecules import PROTOCOLS as MOLECULES
+from pipeline.figures.charikar_molecules import STUDY
+from pipeline.figures.charikar_synthetic import PROTOCOLS as SYNTHETIC
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import DATASETS
 from pipeline.summary.yao_students import PANELS, STUDENTS, of, solved

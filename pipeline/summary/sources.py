@@ -23,10 +23,9 @@ class Source(Block):
     main: bool = False
 
 
-def read() -> dict[str, Source]:
+def read(path: Path = SOURCES) -> dict[str, Source]:
     """Sources by key, as listed."""
-    blocks = config.read(SOURCES)
-    return {str(key): config.validate(Source, block, str(key), SOURCES) for key, block in blocks.items()}
+    return {str(key): config.validate(Source, block, str(key), path) for key, block in config.read(path).items()}
 
 
 def files() -> dict[str, Path]:

@@ -1,6 +1,6 @@
-"""Numbers as text, the same in figures, claims and report.  Imports nothing, so that a notebook starts at once."""
+"""Numbers as text, the same in figures, claims and report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 DATASETS = {"esol": "ESOL", "freesolv": "FreeSolv", "lipop": "Lipophilicity"}
 
@@ -27,3 +27,9 @@ def interval(estimate: Mapping[str, float | None]) -> str:
     if estimate["low"] is None or estimate["high"] is None:
         return number(estimate["value"])
     return f"{number(estimate['value'])} [{number(estimate['low'])}, {number(estimate['high'])}]"
+
+
+def span(values: Iterable[float]) -> str:
+    """Smallest and largest of some values."""
+    values = list(values)
+    return f"{number(min(values))} to {number(max(values))}"

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+ROLES = ("weak", "student", "ceiling")
 PANELS = ("realizable", "pretrained", "perturbed")
 # Class and loss of each student, and the direction in which theory speaks of it.
 STUDENTS = (

@@ -1,0 +1,84 @@
+"""Every figure has one home: a module in this folder with its numbers, its picture and its words.
+
+A module, or a family of figures that share their code, lists them in FIGURES; a new figure is a new file here.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Container, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure as Picture
+
+from pipeline.core import artifacts
+from pipeline.core.config import Intervals
+from pipeline.core.errors import InputError
+from pipeline.figures import drawing
+from pipeline.summary.tables import Tables
+
+Numbers = dict[str, Any]
+
+
+def reading(numbers: Numbers) -> str:
+    """The sentence that the numbers bring, for a figure without words of its own."""
+    return numbers["reading"]
+
+
+class Figure(NamedTuple):
+    """One figure.  ``source`` is the key of its paper, ``cells`` the experiment (or published/<study>) that it cannot
+    do without, ``shows`` a line for README; ``words`` tell those who cannot see it what is drawn.
+    """
+
+    source: str
+    cells: str
+    caption: str
+    shows: str
+    numbers: Callable[[Tables, Intervals], Numbers]
+    draw: Callable[[Numbers], Picture]
+    words: Callable[[Numbers], str] = reading
+
+
+def found() -> dict[str, Figure]:
+    """Figures of all modules in this folder, by name.  Raises InputError where two have one name."""
+    figures: dict[str, Figure] = {}
+    homes: dict[str, str] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
+        own = getattr(importlib.import_module(f"pipeline.figures.{module.name}"), "FIGURES", {})
+        for name in own.keys() & homes.keys():
+            raise InputError(f"figure '{name}' stands in {homes[name]}.py and in {module.name}.py; rename one")
+        figures |= own
+        homes |= dict.fromkeys(own, module.name)
+    return dict(sorted(figures.items()))
+
+
+def made_by(cells: str) -> str:
+    """The command that makes the cells of an experiment or of a published study."""
+    folder, _, study = cells.rpartition("/")
+    return f"python -m pipeline.study {study}" if folder else f"dvc repro evaluate@{cells}"
+
+
+def of_source(source: str) -> list[str]:
+    """Names of the figures of a paper."""
+    return [name for name, figure in FIGURES.items() if figure.source == source]
+
+
+def drawable(sources: Container[str]) -> list[str]:
+    """Names of the figures whose cells are among the sources."""
+    return [name for name, figure in FIGURES.items() if figure.cells in sources]
+
+
+def compute(names: Iterable[str], tables: Tables, settings: Intervals) -> dict[str, Numbers]:
+    """Numbers of some figures, by name."""
+    return {name: {"figure": name, **FIGURES[name].numbers(tables, settings)} for name in names}
+
+
+def picture(name: str, folder: Path) -> Path:
+    """Draw a figure from its numbers in a folder; PDF and PNG go beside them.  Returns the path of the PNG."""
+    drawing.use_style()
+    return drawing.save(FIGURES[name].draw(artifacts.read_item(folder / f"{name}.json")), folder / name)
+
+
+FIGURES = found()

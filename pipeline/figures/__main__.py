@@ -1,0 +1,127 @@
+"""Compute what each figure draws, and draw it.  results/*/cells.csv, published/*/cells.csv -> paper_figures/
+
+python -m pipeline.figures                    all figures
+python -m pipeline.figures charikar_fig2b     only those named
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_core.utils import ensure_event_loop
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from pipeline.core import artifacts, config, parallel, stage
+from pipeline.core.errors import InputError, command_line
+from pipeline.figures import FIGURES, Numbers, compute, drawable, made_by
+from pipeline.summary import tables
+
+NOTEBOOKS = Path("notebooks")
+EXECUTED = NOTEBOOKS / "executed"
+GENERIC = NOTEBOOKS / "figures.ipynb"  # for a source without a notebook of its own
+
+
+def main() -> None:
+    """Draw the figures named on the command line, or all of the experiments in params.yaml."""
+    parser = argparse.ArgumentParser(
+        "python -m pipeline.figures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="a figure; without any, all are drawn")
+    names = parser.parse_args().names
+    if names:
+        redraw(names)
+        return
+    started = time.perf_counter()
+    redraw()
+    stage.record_runtime("figures", time.perf_counter() - started)
+
+
+def redraw(names: Iterable[str] = ()) -> None:
+    """Draw some figures, or all; nothing in paper_figures is replaced before all of them are drawn."""
+    _check_known(names)
+    cells = tables.read(config.experiments())
+    for name in names:
+        if FIGURES[name].cells not in cells:
+            needed = FIGURES[name].cells
+            raise InputError(f"figure '{name}' needs the cells of {needed}; make them with `{made_by(needed)}`")
+    numbers = compute(names or drawable(cells), cells, config.intervals())
+    with tempfile.TemporaryDirectory() as scratch:
+        draw(numbers, Path(scratch))
+        for path in sorted(Path(scratch).glob("*.*")):
+            artifacts.sweep(artifacts.FIGURES / path.name)
+            artifacts.write_bytes(artifacts.FIGURES / path.name, path.read_bytes())
+
+
+def draw(numbers: Mapping[str, Numbers], folder: Path) -> None:
+    """Write the numbers into ``folder`` and let the notebooks draw them there, one kernel a source, side by side."""
+    sources: dict[str, list[str]] = {}
+    for name, value in numbers.items():
+        artifacts.write_json(folder / f"{name}.json", value)
+        sources.setdefault(FIGURES[name].source, []).append(name)
+    with _kernel_environment(folder / "kernel"), ThreadPoolExecutor(parallel.workers()) as threads:
+        running = [threads.submit(execute, source, names, folder) for source, names in sources.items()]
+        for finished in tqdm(as_completed(running), desc="figures", total=len(running), disable=None, leave=False):
+            finished.result()
+
+
+def execute(source: str, names: list[str], folder: Path) -> None:
+    """Run the notebook of a source; its executed copy is kept for the reader and ignored by git."""
+    notebook = NOTEBOOKS / f"{source}.ipynb"
+    notebook = notebook if notebook.exists() else GENERIC
+    if not notebook.exists():
+        raise InputError(f"{notebook} is missing; restore it with `git checkout {notebook}`")
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    copy = EXECUTED / f"{source}.ipynb"
+    try:
+        with closing(ensure_event_loop()):  # papermill would leave this thread's loop open
+            _run(notebook, copy, {"figures": names, "folder": str(folder)})
+    except PapermillExecutionError as error:
+        raise InputError(f"{notebook}: {error.ename}: {error.evalue}; the executed copy {copy} shows where") from None
+    except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{notebook} is no notebook ({reason}); restore it with `git checkout {notebook}`") from None
+
+
+def _run(notebook: Path, copy: Path, parameters: dict[str, Any]) -> None:
+    here, quiet = str(Path.cwd()), {"progress_bar": False, "log_output": False}
+    options = {"kernel_name": "python3", "extra_arguments": ["--log-level=CRITICAL"], "cwd": here, **quiet}
+    papermill.execute_notebook(notebook, copy, parameters, **options)
+
+
+def _check_known(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in FIGURES:
+            raise InputError(f"there is no figure '{name}'; known: {', '.join(FIGURES)}")
+
+
+@contextmanager
+def _kernel_environment(home: Path) -> Iterator[None]:
+    # Kernels find this package wherever they are started, and see no configuration of the user.
+    ours = {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])),
+        "IPYTHONDIR": str(home),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "MPLBACKEND": "agg",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        os.environ.update({name: value for name, value in before.items() if value is not None})
+        for name in (name for name, value in before.items() if value is None):
+            del os.environ[name]
+
+
+if __name__ == "__main__":
+    command_line(main)
