@@ -1,45 +1,31 @@
 """The study with finetuned teachers at tiny size."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Tiny
-from joblib.externals.loky import get_reusable_executor
 
-from pipeline.core import cells, experiments, stage
+from pipeline.core import cells, experiments
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError
-from pipeline.core.experiments import VERBS
 from pipeline.experiments import molecules_study as study
 from pipeline.experiments.molecules.common import rungs
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the whole study has run on the smallest data set, with two seeds."""
-    folder = tmp_path_factory.mktemp("study")
-    params = Tiny()
-    params["molecules_study"]["data"].update(datasets=["freesolv"], splits=["122"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("W2S_WORKERS", "1")
-        params.write(folder)
-        (folder / "data").symlink_to(ROOT / "data")
-        for verb in VERBS:
-            stage.run(verb, "molecules_study")
-            get_reusable_executor().shutdown()
-    return folder
+@pytest.fixture
+def folder(ran: Callable[..., Path]) -> Path:
+    return ran("molecules_study")
 
 
 def test_every_teacher_is_finetuned_and_seeds_do_not_mix(folder: Path) -> None:
     table = cells.read(folder / "artifacts/results/molecules_study/cells.csv")
     assert set(table["experiment"]) == {"molecules_study"} and set(table["training"]) == {"finetuned"}
     full, few = (table[table["regime"] == regime] for regime in ("full", "few"))
-    assert len(full) == 2 * 2 * 2 and set(full["inputs"]) == {"same"}  # sizes, seeds, heads
-    assert len(few) == 2 * 2 * 2  # sizes, seeds; the other size and the strong model learn
+    assert len(full) == 2 * 2 * 2 * 2 and set(full["inputs"]) == {"same"}  # splits, sizes, seeds, heads
+    assert len(few) == 2 * 2 * 2 * 2  # splits, sizes, seeds; the other size and the strong model learn
     assert set(table["seed"]) == {0, 1}
-    weak_errors = full.groupby("weak")["weak_error"].nunique()
+    weak_errors = full.groupby(["split", "weak"])["weak_error"].nunique()
     assert (weak_errors == 2).all()
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-7)
 
