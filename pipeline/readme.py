@@ -70,7 +70,8 @@ def _figures(names: list[str], listed: Iterable[str]) -> list[str]:
     papers = contents.in_order((FIGURES[name].source for name in names), listed)
     for name in sorted(names, key=lambda name: (papers.index(FIGURES[name].source), name)):
         file, figure = f"{artifacts.FIGURES}/{name}.pdf", FIGURES[name]
-        rows.append(f"| [{name}]({file}) | {figure.shows} | `{made_by(figure.cells)}` |")
+        commands = ", ".join(f"`{command}`" for command in made_by(figure.cells))
+        rows.append(f"| [{name}]({file}) | {figure.shows} | {commands} |")
     return rows
 
 

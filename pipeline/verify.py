@@ -71,17 +71,16 @@ def outcome(path: Path) -> Outcome:
 
 
 def tolerance(path: Path, column: str, claimed: Mapping[str, str]) -> Tolerance:
-    """What is allowed in a column of a file: that of the experiment whose numbers stand there.
+    """What is allowed in a column of a file: that of the experiment whose numbers stand there, the most of several.
 
     claimed: experiment by claim, for report/claims.json, where each column is a claim's (`[id].measured`).
     """
     if path == JUDGED:
-        name = claimed.get(column.strip("[").partition("]")[0], "")
+        names: tuple[str, ...] = (claimed.get(column.strip("[").partition("]")[0], ""),)
     else:
-        name = FIGURES[path.stem].cells if path.parent == artifacts.FIGURES else path.parent.name
-    if name in ("", "counterexample"):  # no experiment's numbers
-        return EXACT
-    return _stated(Path(name).name)
+        names = FIGURES[path.stem].cells if path.parent == artifacts.FIGURES else (path.parent.name,)
+    stated = [_stated(Path(name).name) for name in names if name not in ("", "counterexample")]
+    return max(stated, key=lambda tolerance: tolerance.relative, default=EXACT)  # or no experiment's numbers
 
 
 @cache

@@ -1,5 +1,6 @@
 """docs/ADDING.md: its head is applied as the patch it is, its experiment built from its files, and both are run."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.core import cells
+from tests.clones import command, copy_repository
 from tests.conftest import ROOT, Tiny
-from tests.test_pipeline import copy_repository
 
 PAGE = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
+OWN = PAGE[PAGE.index("## An experiment") :]
+FILES = dict(re.findall(r"^`([\w/]+\.(?:py|yaml))`(?:(?!^`).)*?```\w+\n(.*?)```", OWN, re.M | re.S))
 ALL = "import sys; from pipeline.core import stage\nfor verb in sys.argv[2:]: stage.run(verb, sys.argv[1])"
 VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 
@@ -23,43 +25,46 @@ def clone(tmp_path: Path) -> Path:
     return copy_repository(tmp_path)
 
 
-def run(clone: Path, experiment: str) -> None:
-    environment = {"PYTHONPATH": str(clone), "PATH": str(Path(sys.executable).parent), "W2S_WORKERS": "1"}
-    command = [sys.executable, "-c", ALL, experiment, *VERBS]
-    done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_head(clone: Path) -> None:
     patch = re.findall(r"```diff\n(.*?)```", PAGE, re.S)[0]
-    command = ["git", "apply", "--unidiff-zero", "-"]
-    done = subprocess.run(command, cwd=clone, input=patch, capture_output=True, text=True)
+    arguments = ["git", "apply", "--unidiff-zero", "-"]
+    done = subprocess.run(arguments, cwd=clone, input=patch, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     params = Tiny()
     params["synthetic"]["strong"]["heads"] = ["exact", "ridge"]
     params.write(clone)
-    run(clone, "synthetic")
+    command(clone, sys.executable, "-c", ALL, "synthetic", *VERBS, PYTHONPATH=str(clone))
     found = cells.read(clone / "results/synthetic/cells.csv")
     assert set(found["head"]) == {"exact", "ridge"}
     means = found[found["panel"] == "realizable"].groupby("head")[["weak_error", "student_error"]].mean()
     assert (means["student_error"] < means["weak_error"]).all()
 
 
-def test_an_experiment_on_new_data(clone: Path) -> None:
-    home = clone / "pipeline/experiments/diabetes"
-    for name in (home / "__init__.py", home / "common/__init__.py"):
-        name.parent.mkdir(parents=True, exist_ok=True)
-        name.write_text('"""Diabetes."""\n')
-    files = dict(re.findall(r"`(pipeline/experiments/diabetes/[\w/]+\.py)`\n\n```python\n(.*?)```", PAGE, re.S))
-    assert {Path(name).stem for name in files} == {*VERBS, "settings"}
-    for name, code in files.items():
-        (clone / name).write_text(code)
-    params = YAML().load(clone / "params.yaml")
-    block = next(text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.S) if text.startswith("diabetes:"))
-    params |= YAML().load(block)
-    params["studies"].append("diabetes")
-    params.write(clone)
-    run(clone, "diabetes")
-    found = cells.read(clone / "results/diabetes/cells.csv")
+def test_an_experiment_is_six_files_and_little_that_is_not_its_science() -> None:
+    assert len(FILES) == 6
+    code = FILES["pipeline/figures/diabetes.py"]
+    registered = [text for name, text in FILES.items() if name.startswith(("studies", "tests", "sources"))]
+    registered.append(code[code.index("FIGURES = {") :])
+    assert sum(len(text.splitlines()) for text in registered) <= 40
+
+
+def test_an_experiment_with_its_figure_and_claims(clone: Path) -> None:
+    """From its files to the page: run, published, drawn, judged, and held to what every experiment must keep."""
+    for name, text in FILES.items():
+        old = (clone / name).read_text() + "\n" if name == "sources.yaml" else ""
+        (clone / name).write_text(old + text)
+    python = (sys.executable, "-m")
+    command(clone, *python, "pipeline.study", "diabetes")
+    found = cells.read(clone / "published/diabetes/cells.csv")
     np.testing.assert_allclose(found["misfit"] - found["gain"], 2 * found["cross_term"], atol=1e-9)
-    assert len(found) == 3 and (found["student_error"] > 0).all()
+    assert len(found) == 5 and (found["student_error"] > 0).all()
+    for module in ("figures diabetes_gain", "claims", "report", "readme"):
+        command(clone, *python, *f"pipeline.{module}".split())
+    verdicts = {claim["id"]: claim["verdict"] for claim in json.loads((clone / "report/claims.json").read_text())}
+    assert "not run" not in {verdicts[f"diabetes_{name}"] for name in ("gains", "equality", "bound")}
+    assert (clone / "notebooks/executed/diabetes.ipynb").exists()
+    page = (clone / "report/index.html").read_text()
+    assert "Diabetes patients: gain against misfit" in page and "Scatter of misfit against gain" in page
+    line = "| [diabetes_gain](paper_figures/diabetes_gain.pdf) | gain against misfit on diabetes patients |"
+    assert f"{line} `python -m pipeline.study diabetes` |" in (clone / "README.md").read_text()
+    command(clone, *python, "pytest", "-q", "tests/test_contract.py", "-k", "diabetes")

@@ -26,12 +26,12 @@ def reading(numbers: Numbers) -> str:
 
 
 class Figure(NamedTuple):
-    """One figure.  ``source`` is the key of its paper, ``cells`` the experiment (or published/<study>) that it cannot
+    """One figure.  ``source`` is the key of its paper, ``cells`` the experiments (or published/<study>) that it cannot
     do without, ``shows`` a line for README; ``words`` tell those who cannot see it what is drawn.
     """
 
     source: str
-    cells: str
+    cells: tuple[str, ...]
     caption: str
     shows: str
     numbers: Callable[[Tables, Intervals], Numbers]
@@ -54,10 +54,13 @@ def found() -> dict[str, Figure]:
     return dict(sorted(figures.items()))
 
 
-def made_by(cells: str) -> str:
-    """The command that makes the cells of an experiment or of a published study."""
-    folder, _, study = cells.rpartition("/")
-    return f"python -m pipeline.study {study}" if folder else f"dvc repro evaluate@{cells}"
+def made_by(cells: Iterable[str]) -> list[str]:
+    """The commands that make the cells of some experiments and published studies."""
+    names = [(name.rpartition("/")[2], "/" in name) for name in cells]
+    main = " ".join(f"evaluate@{name}" for name, is_study in names if not is_study)
+    studies = " ".join(name for name, is_study in names if is_study)
+    commands = {f"dvc repro {main}": main, f"python -m pipeline.study {studies}": studies}
+    return [command for command, needed in commands.items() if needed]
 
 
 def of_source(source: str) -> list[str]:
@@ -67,7 +70,7 @@ def of_source(source: str) -> list[str]:
 
 def drawable(sources: Container[str]) -> list[str]:
     """Names of the figures whose cells are among the sources."""
-    return [name for name, figure in FIGURES.items() if figure.cells in sources]
+    return [name for name, figure in FIGURES.items() if all(cells in sources for cells in figure.cells)]
 
 
 def compute(names: Iterable[str], tables: Tables, settings: Intervals) -> dict[str, Numbers]:

@@ -50,9 +50,10 @@ def redraw(names: Iterable[str] = ()) -> None:
     _check_known(names)
     cells = tables.read(config.experiments())
     for name in names:
-        if FIGURES[name].cells not in cells:
-            needed = FIGURES[name].cells
-            raise InputError(f"figure '{name}' needs the cells of {needed}; make them with `{made_by(needed)}`")
+        absent = [needed for needed in FIGURES[name].cells if needed not in cells]
+        if absent:
+            commands = " && ".join(made_by(absent))
+            raise InputError(f"figure '{name}' needs the cells of {', '.join(absent)}; make them with `{commands}`")
     numbers = compute(names or drawable(cells), cells, config.intervals())
     with tempfile.TemporaryDirectory() as scratch:
         draw(numbers, Path(scratch))

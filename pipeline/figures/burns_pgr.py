@@ -94,7 +94,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "burns_pgr": Figure(
         source="burns2023",
-        cells=STUDY,
+        cells=(STUDY,),
         caption="Performance gap recovered by each pair of teacher and student; a dash where the gap is within noise.",
         shows="share of the performance gap that is recovered, every pair of models",
         numbers=numbers,

@@ -204,7 +204,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "charikar_low_sample": Figure(
         source="charikar2024",
-        cells="molecules",
+        cells=("molecules",),
         caption="Few labels: when the small model is the better teacher.",
         shows="few labels: when the small model is the better teacher",
         numbers=numbers,

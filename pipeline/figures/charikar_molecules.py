@@ -264,7 +264,7 @@ def _told(ladder: Numbers) -> str:
 
 def _figure(dataset: str, caption: str) -> Figure:
     shows = f"gain against misfit on {DATASETS[dataset]}, students on a frozen molecular model"
-    return Figure("charikar2024", "molecules", caption, shows, partial(numbers, dataset), draw, words)
+    return Figure("charikar2024", ("molecules",), caption, shows, partial(numbers, dataset), draw, words)
 
 
 FIGURES = {

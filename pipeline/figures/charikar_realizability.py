@@ -200,7 +200,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "charikar_realizability": Figure(
         source="charikar2024",
-        cells="synthetic",
+        cells=("synthetic", STUDY),
         caption="When gain equals misfit: gain / misfit over seeds, pretraining epochs and schedules.",
         shows="when does gain equal misfit, and why?",
         numbers=numbers,

@@ -166,7 +166,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "charikar_selection": Figure(
         source="charikar2024",
-        cells="molecules",
+        cells=("molecules",),
         caption="Which weak model to learn from: regret of the selection rules.",
         shows="does weak error − misfit pick the best student?",
         numbers=numbers,

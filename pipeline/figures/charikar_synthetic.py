@@ -178,7 +178,7 @@ def words(numbers: Numbers) -> str:
 
 
 def _figure(name: str, caption: str, shows: str) -> Figure:
-    return Figure("charikar2024", "synthetic", caption, shows, partial(numbers, name), draw, words)
+    return Figure("charikar2024", ("synthetic",), caption, shows, partial(numbers, name), draw, words)
 
 
 FIGURES = {

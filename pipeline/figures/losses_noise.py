@@ -99,7 +99,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "losses_noise": Figure(
         source="yao2025reverse",
-        cells=STUDY,
+        cells=(STUDY,),
         caption="Losses compared with cross-entropy, and accuracy when a share of the weak labels is turned round.",
         shows="sixteen losses, with and without label noise",
         numbers=numbers,

@@ -81,7 +81,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_bounds": Figure(
         source="yao2025",
-        cells="digits",
+        cells=("kl", "digits"),
         caption="The student's risk stays within a bound of its teacher's.",
         shows="the student's risk within a bound of its teacher's, and how loose",
         numbers=numbers,

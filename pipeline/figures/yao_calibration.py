@@ -111,7 +111,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_calibration": Figure(
         source="yao2025",
-        cells="digits",
+        cells=("kl", "digits"),
         caption="Calibration of teacher, student and ceiling; the bound on its change.",
         shows="calibration error by role; its change against the recalled and the repaired bound",
         numbers=numbers,

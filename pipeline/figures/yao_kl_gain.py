@@ -125,7 +125,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_kl_gain": Figure(
         source="yao2025",
-        cells="kl",
+        cells=("kl",),
         caption="Gain against misfit in KL: three students, three panels.",
         shows="gain against misfit in KL, convex and softmax-linear students",
         numbers=numbers,

@@ -87,7 +87,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_noise": Figure(
         source="yao2025reverse",
-        cells="digits",
+        cells=("kl", "digits"),
         caption="Label noise: forward cross-entropy against reverse KL.",
         shows="label noise: cross-entropy against reverse KL",
         numbers=numbers,

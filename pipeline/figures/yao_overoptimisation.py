@@ -107,7 +107,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_overoptimisation": Figure(
         source="yao2025",
-        cells="digits",
+        cells=("kl", "digits"),
         caption="Training on weak labels for long: what is gained first and lost later.",
         shows="training on weak labels for too long",
         numbers=numbers,

@@ -94,7 +94,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_preferences": Figure(
         source="yao2025",
-        cells=STUDY,
+        cells=(STUDY,),
         caption=CAPTION,
         shows="language models: accuracy and calibration on preference pairs and SciQ",
         numbers=numbers,

@@ -88,7 +88,7 @@ def _lost(group: Numbers) -> float:
 FIGURES = {
     "yao_preferences_overoptimisation": Figure(
         source="yao2025",
-        cells=STUDY,
+        cells=(STUDY,),
         caption="Language models: students trained ever longer on weak labels, by loss and learning rate.",
         shows="language models: accuracy and calibration along training on weak labels",
         numbers=numbers,

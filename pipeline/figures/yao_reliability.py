@@ -85,7 +85,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "yao_reliability": Figure(
         source="yao2025",
-        cells="digits",
+        cells=("kl", "digits"),
         caption="Reliability: accuracy by confidence of teacher, student and ceiling.",
         shows="accuracy by confidence of teacher, student and ceiling",
         numbers=numbers,
