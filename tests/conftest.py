@@ -23,6 +23,15 @@ MAIN, STUDIES = "params.yaml", "studies"
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
+# Files that take longest, in this order before all others: no worker is left alone with one at the end.
+LONG = ("test_experiments.py", "test_pipeline.py", "test_contract.py", "test_adding_experiment.py", "test_shards.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, and all others as they come."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 class Tiny:
     """The settings of the repository with the sizes of tests/tiny, to be changed at will and written into a folder."""
 
@@ -60,6 +69,7 @@ def _tiny() -> dict[str, Any]:
     own = ("dvc", "running")
     studies = [path for path in sorted((ROOT / STUDIES).glob("*.yaml")) if path.stem not in own]
     main = read(ROOT / MAIN)
+    main["intervals"]["resamples"] = 100
     main |= {name: merged(block, sizes[name]) for name, block in main.items() if name in sizes}
     files = {f"{STUDIES}/{path.name}": merged(read(path), sizes.get(path.stem, {})) for path in studies}
     return {MAIN: main, **files}
@@ -109,25 +119,26 @@ import json, sys
 from pathlib import Path
 from pipeline.core import experiments, stage
 loaded = {}
-for verb in experiments.UPSTREAM:
-    if experiments.load(sys.argv[1]).has(verb):
-        stage.run(verb, sys.argv[1])
-        loaded[verb] = sorted(name for name in sys.modules if name.partition(".")[0] == "pipeline")
+for name in sys.argv[1:]:
+    for verb in experiments.UPSTREAM:
+        if experiments.load(name).has(verb):
+            stage.run(verb, name)
+            loaded[verb] = sorted(name for name in sys.modules if name.partition(".")[0] == "pipeline")
 Path("modules.json").write_text(json.dumps(loaded))
 """
 
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Folder in which every verb of an experiment of tests/tiny has run, in a process of its own; only to be read.
+    """Folder in which every verb of some experiments of tests/tiny has run, in one process; only to be read.
 
     It is made once.  Beside the results lies modules.json: modules of the package that were loaded after each verb.
     """
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
 
-    def run(name: str, workers: int = 1) -> Path:
-        folder = shared / f"{name}-{workers}"
+    def run(*names: str, workers: int = 1) -> Path:
+        folder = shared / "-".join((*names, str(workers)))
         with FileLock(f"{folder}.lock"):
             if not (folder / "modules.json").exists():
                 folder.mkdir(exist_ok=True)
@@ -135,7 +146,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                 (folder / "data").symlink_to(ROOT / "data")
                 environment = {**os.environ, "W2S_WORKERS": str(workers), "W2S_DEVICE": "cpu"}
                 done = subprocess.run(
-                    [sys.executable, "-c", RUN, name], cwd=folder, env=environment, capture_output=True, text=True
+                    [sys.executable, "-c", RUN, *names], cwd=folder, env=environment, capture_output=True, text=True
                 )
                 assert done.returncode == 0, done.stderr
         return folder

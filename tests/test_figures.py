@@ -58,28 +58,21 @@ def test_every_figure_has_numbers(toy: Path) -> None:
         assert numbers["figure"] == path.stem and numbers["reading"] and numbers["confidence"] == 0.95
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_drawn_and_not_blank(name: str, toy: Path, tmp_path: Path) -> None:
-    shutil.copy(toy / f"paper_figures/{name}.json", tmp_path)
-    picture = image.imread(figures.picture(name, tmp_path))[..., :3]
-    share = float((picture.min(axis=-1) < 0.9).mean())
-    assert 0.005 < share < 0.5, f"{share:.1%} of the picture is drawn on"
-    for path in tmp_path.iterdir():
-        for trace in (b"CreationDate", str(toy).encode(), str(ROOT).encode(), b"/tmp/"):
-            assert trace not in path.read_bytes(), f"{path.name} holds {trace!r}"
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "paper_figures").glob("*.json")), ids=lambda path: path.stem)
-def test_texts_are_large_enough_and_whole(path: Path) -> None:
+def test_a_figure_is_not_blank_and_its_texts_are_large_enough_and_whole(path: Path, tmp_path: Path) -> None:
     drawing.use_style()
     picture = FIGURES[path.stem].draw(json.loads(path.read_text()))
-    picture.draw_without_rendering()
+    png = drawing.save(picture, tmp_path / path.stem)
     width, height = picture.get_size_inches()
     sizes = {text.get_text(): text.get_fontsize() * min(1, PAGE / width) for text in picture.findobj(Text)}
     assert {text: size for text, size in sizes.items() if text.strip() and size < SMALLEST} == {}
     edges = picture.get_tightbbox()
-    assert -0.01 < edges.x0 < edges.x1 < width + 0.01 and -0.01 < edges.y0 < edges.y1 < height + 0.01
-    drawing.plt.close(picture)
+    assert max(-edges.x0, -edges.y0, edges.x1 - width, edges.y1 - height) < 0.015  # inches: a point
+    share = float((image.imread(png)[..., :3].min(axis=-1) < 0.9).mean())
+    assert 0.005 < share < 0.5, f"{share:.1%} of the picture is drawn on"
+    for made in tmp_path.iterdir():
+        for trace in (b"CreationDate", str(ROOT).encode(), b"/tmp/"):
+            assert trace not in made.read_bytes(), f"{made.name} holds {trace!r}"
 
 
 def test_the_command_draws_all_that_has_cells(tmp_path: Path) -> None:
@@ -124,7 +117,7 @@ def test_a_named_figure_is_drawn_and_others_stay(toy: Path, tmp_path: Path, monk
     ("name", "words"),
     [
         ("charikar_fig9", "^there is no figure 'charikar_fig9'; known: burns_pgr, charikar_fig2a, [^\n]*$"),
-        ("yao_bounds", "^figure 'yao_bounds' needs the cells of kl, digits; make them with `dvc repro evaluate@kl evaluate@digits`$"),
+        ("yao_bounds", "needs the cells of kl, digits; make [^\n]*`dvc repro evaluate@kl evaluate@digits`"),
         ("burns_pgr", "^figure 'burns_pgr' needs [^\n]* make them with `python -m pipeline.study preferences`$"),
     ],
 )

@@ -178,6 +178,7 @@ def tiny_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Clone in which the whole pipeline has run at tiny size, and no study."""
     clone = copy_repository(tmp_path_factory.mktemp("pipeline"))
     Tiny().write(clone)
+    shutil.rmtree(clone / "published/preferences")  # its figures take longest, and others draw them
     dvc(clone, "repro")
     return clone
 

@@ -79,6 +79,7 @@ def save(drawn: Figure, path: Path) -> Path:
     """PDF and PNG at a path without its ending, which is then closed; no date, no version, so always the same bytes."""
     pdf, png = (path.with_suffix(suffix) for suffix in (".pdf", ".png"))
     drawn.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    drawn.set_layout_engine("none")  # it stays where the PDF has put it
     drawn.savefig(png, metadata={"Software": None})
     plt.close(drawn)
     return png

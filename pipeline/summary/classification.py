@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.summary.statistics import Statistic, correlation, gain_over_misfit, mean_gain, mean_misfit
 from pipeline.theory import intervals
 
+ALONG = ("weak_accuracy", "student_accuracy", "student_ece", "student_kl", "weak_objective", "weak_validation")
 # Rounding of the solvers and of the CSV, in nats.
 ROUNDING = 1e-7
 
@@ -98,8 +99,8 @@ def mean_student_accuracy(cells: pd.DataFrame) -> float:
 
 
 def over_epochs(cells: pd.DataFrame) -> pd.DataFrame:
-    """Means of the cells of each epoch, by epoch."""
-    return cells.groupby("epoch").mean(numeric_only=True).sort_index()
+    """Means of the cells of each epoch, by epoch, in the columns that move along training."""
+    return cells.groupby("epoch")[list(ALONG)].mean().sort_index()
 
 
 CLASSIFICATION: dict[str, Statistic] = {
