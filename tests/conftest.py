@@ -23,8 +23,9 @@ MAIN, STUDIES = "params.yaml", "studies"
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
-# Files that take longest, in this order before all others: no worker is left alone with one at the end.
-LONG = ("test_experiments.py", "test_pipeline.py", "test_contract.py", "test_adding_experiment.py", "test_shards.py")
+# Files that take longest, before all others: no worker is left alone with one at the end.  The first waits more than it
+# works, the second works on both cores.
+LONG = ("test_experiments.py", "test_contract.py", "test_pipeline.py", "test_adding_experiment.py", "test_shards.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,23 +129,37 @@ Path("modules.json").write_text(json.dumps(loaded))
 """
 
 
+# Nothing of this, nor the number of workers, may reach the bytes of a result.
+CONDITIONS = (
+    {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"},
+    {"TZ": "Asia/Kathmandu", "LC_ALL": "POSIX", "PYTHONHASHSEED": "4711", "SOURCE_DATE_EPOCH": "4102444800"},
+)
+
+
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Folder in which every verb of some experiments of tests/tiny has run, in one process; only to be read.
 
-    It is made once.  Beside the results lies modules.json: modules of the package that were loaded after each verb.
+    It is made once, with two workers under other conditions than with one.  Beside the results lies modules.json:
+    modules of the package that were loaded after each verb.
     """
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
 
     def run(*names: str, workers: int = 1) -> Path:
-        folder = shared / "-".join((*names, str(workers)))
+        folder = shared / ("here" if workers == 1 else "größe und/zwei Wörter") / "-".join(names)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not (folder / "modules.json").exists():
                 folder.mkdir(exist_ok=True)
                 Tiny().write(folder)
                 (folder / "data").symlink_to(ROOT / "data")
-                environment = {**os.environ, "W2S_WORKERS": str(workers), "W2S_DEVICE": "cpu"}
+                environment = {
+                    **os.environ,
+                    "W2S_WORKERS": str(workers),
+                    "W2S_DEVICE": "cpu",
+                    **CONDITIONS[workers - 1],
+                }
                 done = subprocess.run(
                     [sys.executable, "-c", RUN, *names], cwd=folder, env=environment, capture_output=True, text=True
                 )

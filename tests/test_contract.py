@@ -58,7 +58,7 @@ def together(request: pytest.FixtureRequest, ran: Ran) -> dict[str, str]:
     return outcomes(ran(*sorted(asked), workers=2))
 
 
-def test_two_workers_leave_the_bytes_of_one(name: str, ran: Ran, together: dict[str, str]) -> None:
+def test_workers_place_time_and_language_leave_no_trace(name: str, ran: Ran, together: dict[str, str]) -> None:
     alone = outcomes(ran(name))
     assert len(alone) > 6 and alone == {path: digest for path, digest in together.items() if name in Path(path).parts}
 

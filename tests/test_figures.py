@@ -1,6 +1,7 @@
 """Figures: numbers against cells, pictures against numbers, same bytes, clean notebooks, nothing lost on an error."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ from pipeline.summary import tables
 from pipeline.summary.estimates import plain
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
-from tests.conftest import ROOT
+from tests.conftest import CONDITIONS, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SETTINGS = config.Intervals(confidence=0.95, resamples=100, seed=0)
@@ -76,10 +77,12 @@ def test_a_figure_is_not_blank_and_its_texts_are_large_enough_and_whole(path: Pa
 
 
 def test_the_command_draws_all_that_has_cells(tmp_path: Path) -> None:
-    """Notebooks run by papermill, as a user starts them: not a word, and the bytes that this process draws."""
-    folder = toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0, 1))})
+    """Notebooks run by papermill, elsewhere: not a word, and the bytes that this process draws."""
+    (tmp_path / "zwei Wörter").mkdir()
+    folder = toy_cells.repository(tmp_path / "zwei Wörter", {"results/synthetic": toy_cells.synthetic(seeds=(0, 1))})
     command = [sys.executable, "-m", "pipeline.figures"]
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    elsewhere = {**os.environ, **CONDITIONS[1]}
+    finished = subprocess.run(command, cwd=folder, env=elsewhere, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
     names = ("charikar_fig2a", "charikar_fig2b", "charikar_fig2c")
     found = {path.name for path in (folder / "paper_figures").iterdir()}
