@@ -73,7 +73,7 @@ DIFFERENCES: dict[str, tuple[Callable[[], object], Path, str]] = {
     "size": (lambda: edit_cells(gain=2.5), CELLS, "2.5 against 2.0, 0.5 apart where"),
     "name": (lambda: edit_cells(panel="perturbed"), CELLS, "panel, line 3 (panel realizable"),
     "gap": (lambda: edit_cells(rho=None), CELLS, "rho, line 3 (panel realizable"),
-    "rows": (lambda: artifacts.write_cells(CELLS, pd.read_csv(CELLS)[:2]), CELLS, "2 rows, 21 columns against 3 rows"),
+    "rows": (lambda: artifacts.write_cells(CELLS, pd.read_csv(CELLS)[:2]), CELLS, "2 rows, 24 columns against 3 rows"),
     "table": (CELLS.unlink, CELLS, "is missing; run `dvc repro`"),
     "figure": (
         lambda: edit_json(FIGURE, lambda figure: figure["protocols"][1]["gain"].__setitem__(0, 2.5)),

@@ -27,7 +27,7 @@ CLAIM = {
 
 
 def measures(generator: np.random.Generator, size: int, reach: float, rho: float) -> pd.DataFrame:
-    """Misfit and what follows from it: columns from weak_error to bound, ``size`` rows."""
+    """Misfit and what follows from it: columns from weak_error on, ``size`` rows."""
     misfit = generator.gamma(2, 0.075, size)
     epsilon = reach * misfit
     cross = rho * np.sqrt(epsilon * misfit) * generator.uniform(0.8, 1.2, size)
@@ -44,6 +44,8 @@ def measures(generator: np.random.Generator, size: int, reach: float, rho: float
             "epsilon": epsilon,
             "rho": rho if reach else np.nan,
             "bound": misfit - 2 * np.sqrt(epsilon * misfit),
+            "truth_variance": 1.0,
+            "error_correlation": 0.6,
         }
     )
 
@@ -136,7 +138,7 @@ def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
     for name in ("gain", "misfit", "epsilon", "bound"):
         cells[f"train_{name}"] = cells[name].where(cells["head"] == "ball")
     cells = cells.assign(experiment="molecules", panel="pretrained", n_eval=113)
-    return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
+    return cells.reindex(columns=[*COLUMNS, *(name for name in cells if name not in COLUMNS)])
 
 
 def kl(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
@@ -282,4 +284,4 @@ def _complete(cells: pd.DataFrame, experiment: str) -> pd.DataFrame:
     cells = cells.assign(
         experiment=experiment, dataset="", split="", weak="weak", strong="strong", n_train=2000, n_eval=2000
     )
-    return cells[[*COLUMNS, *(name for name in cells if name not in COLUMNS)]]
+    return cells.reindex(columns=[*COLUMNS, *(name for name in cells if name not in COLUMNS)])

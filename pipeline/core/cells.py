@@ -16,6 +16,7 @@ COLUMNS = (
     "strong",
     "head",
     "inputs",
+    "control",
     "task",
     "seed",
     "n_train",
@@ -29,10 +30,14 @@ COLUMNS = (
     "epsilon",
     "rho",
     "bound",
+    "truth_variance",
+    "error_correlation",
 )
+# Cells published before these existed lack them; they were made without controls.
+LATER = ("control", "truth_variance", "error_correlation")
 # What tells rows apart; an experiment's own further ones stand beside its verb evaluate, as KEYS.
-KEYS = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "seed", "task")
-NAMES = ("panel", "dataset", "split", "weak", "strong", "inputs")
+KEYS = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "control", "seed", "task")
+NAMES = ("panel", "dataset", "split", "weak", "strong", "inputs", "control")
 REQUIRED = ("weak_error", "student_error", "misfit", "gain", "cross_term")
 
 
@@ -44,13 +49,24 @@ def complete(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 def read(path: Path) -> pd.DataFrame:
     """Cells of one experiment.  Raises InputError that names the missing column or the incomplete row."""
-    cells = read_table(path, COLUMNS)
+    cells = read_table(path, tuple(column for column in COLUMNS if column not in LATER))
+    cells = cells.assign(**{column: np.nan for column in LATER if column not in cells})
     for column in REQUIRED:
         numbers = np.isfinite(pd.to_numeric(cells[column], errors="coerce").to_numpy(dtype=np.float64))
         if not numbers.all():
             row = int(numbers.argmin())
             raise InputError(f"{path}: line {row + 2} has no finite number under {column}; {_remedy(path)}")
     return cells
+
+
+def without_controls(cells: pd.DataFrame) -> pd.DataFrame:
+    """The students of weak teachers: what claims about weak-to-strong generalization and their figures stand on."""
+    return cells[cells["control"].isna()]
+
+
+def controls(cells: pd.DataFrame) -> pd.DataFrame:
+    """The students of control teachers, and of no teacher, by the name in `control`."""
+    return cells[cells["control"].notna()]
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -44,6 +44,9 @@ COLUMNS = (
     "weak_conditional",
     "student_conditional",
     "calibration_bound",
+    "copied",
+    "corrected",
+    "kept",
 )
 
 
@@ -71,6 +74,8 @@ def measure(truth: Array, teacher: Array, student: Array, ceiling: Array, floor:
         found[f"{role}_mce"] = calibration.marginal_error(model, truth, bins)
         found[f"{role}_conditional"] = calibration.conditional_error(model, truth)
     found["disagreement"] = 1 - agreement(teacher, student)
+    found |= inheritance(truth, teacher, student)
+    found["truth_variance"] = np.broadcast_to(truth.var(axis=-2).sum(axis=-1), found["weak_kl"].shape)
     found["calibration_bound"] = bounds.calibration_width(distance)
     return {**found, **{f"{role}_error": found[f"{role}_kl"] for role in roles}}
 
@@ -78,6 +83,36 @@ def measure(truth: Array, teacher: Array, student: Array, ceiling: Array, floor:
 def directed(direction: str, truth: Array, teacher: Array, student: Array) -> Arrays:
     """Gain, misfit and cross term in one direction."""
     return bounds.gain(direction, truth, teacher, student)._asdict()
+
+
+def inheritance(truth: Array, teacher: Array, student: Array) -> Arrays:
+    """What the student takes over from its teacher, as shares of points (...).
+
+    `copied`: of the teacher's wrong labels, those that the student repeats; `corrected`: those that it puts right;
+    `kept`: of the right ones, those that it keeps.  `error_correlation`: of the two indicators of a wrong label.
+    NaN where there is no such point.
+    """
+    answer, told, given = (model.argmax(axis=-1) for model in (truth, teacher, student))
+    wrong, fails = told != answer, given != answer
+    return {
+        "copied": _share(given == told, wrong),
+        "corrected": _share(~fails, wrong),
+        "kept": _share(~fails, ~wrong),
+        "error_correlation": _phi(wrong, fails),
+    }
+
+
+def _share(hits: Array, among: Array) -> Array:
+    count = np.sum(among, axis=-1)
+    found = np.sum(hits & among, axis=-1).astype(np.float64)
+    return np.divide(found, count, out=np.full_like(found, np.nan), where=count > 0)
+
+
+def _phi(first: Array, second: Array) -> Array:
+    means = [np.mean(side, axis=-1) for side in (first, second)]
+    spread = np.sqrt(np.prod([mean * (1 - mean) for mean in means], axis=0))
+    shared = np.mean(first & second, axis=-1) - means[0] * means[1]
+    return np.divide(shared, spread, out=np.full_like(shared, np.nan), where=spread > 0)
 
 
 def agreement(first: Array, second: Array) -> Array:

@@ -6,7 +6,19 @@ from pipeline.core.artifacts import Arrays
 from pipeline.theory import bounds, misfit
 
 Array = np.ndarray
-COLUMNS = ("weak_error", "student_error", "ceiling_error", "misfit", "gain", "cross_term", "epsilon", "rho", "bound")
+COLUMNS = (
+    "weak_error",
+    "student_error",
+    "ceiling_error",
+    "misfit",
+    "gain",
+    "cross_term",
+    "epsilon",
+    "rho",
+    "bound",
+    "truth_variance",
+    "error_correlation",
+)
 # Below this share of the truth's variance epsilon is rounding of float32 labels, and rho has no meaning.
 NOTHING_UNREACHABLE = 1e-9
 
@@ -29,5 +41,13 @@ def measure(truth: Array, teacher: Array, student: Array, ceiling: Array, epsilo
         epsilon,
         misfit.rho(cross, np.where(reachable, 0, epsilon), disagreement),
         np.where(known, bounds.gain_lower_bound(disagreement, np.where(known, epsilon, 0)), np.nan),
+        truth.var(axis=-1),
+        correlation(teacher - truth, student - truth),
     )
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def correlation(first: Array, second: Array) -> Array:
+    """Correlation of two residuals (..., n) as they stand (their mean is an error too): 1 where all is inherited."""
+    product, norms = np.mean(first * second, axis=-1), np.mean(first**2, axis=-1) * np.mean(second**2, axis=-1)
+    return np.divide(product, np.sqrt(norms), out=np.full_like(product, np.nan), where=norms > 0)

@@ -6,7 +6,7 @@ from pipeline.core import artifacts, experiments
 from pipeline.summary import filters
 from pipeline.summary.filters import NoCells, NoColumn
 from pipeline.summary.statements import TEST_ROW, Claim
-from pipeline.summary.tables import Tables
+from pipeline.summary.tables import CONTROLS, Tables
 
 
 class NotRun(Exception):
@@ -17,7 +17,7 @@ def select(claim: Claim, name: str, tables: Tables) -> pd.DataFrame:
     """Cells of a claim's `cells` or `against`.  Raises NotRun where there are none, InputError on an unknown column."""
     wanted = claim.wanted(name)
     try:
-        return filters.select(_table(claim, tables), wanted)
+        return filters.select(_table(claim, tables, controls="control" in wanted), wanted)
     except NoColumn as gap:
         if claim.awaits:
             raise NotRun(f"no cell of {claim.experiment} has {gap.key} {wanted[gap.key]}.") from None
@@ -39,8 +39,9 @@ def units(claim: Claim, cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(unit): member for unit, member in cells.groupby(claim.over)}
 
 
-def _table(claim: Claim, tables: Tables) -> pd.DataFrame:
-    name = claim.experiment
+def _table(claim: Claim, tables: Tables, controls: bool) -> pd.DataFrame:
+    # Students of control teachers enter a claim only by name.
+    name = f"{claim.experiment}/{CONTROLS}" if controls else claim.experiment
     if name in tables:
         return tables[name]
     published = name.startswith(f"{artifacts.PUBLISHED}/")

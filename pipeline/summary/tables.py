@@ -11,6 +11,7 @@ from pipeline.theory import calibration
 Tables = Mapping[str, pd.DataFrame]
 COUNTEREXAMPLES = (0.01, 0.05, 0.1, 0.2)  # how far the student leans to the right class
 CLASSIFICATION = ("kl", "digits")
+CONTROLS = "controls"
 DIAGRAM = ("weak", "strong", "split", "seed", "role", "bin", "count", "confidence", "frequency")
 
 
@@ -23,15 +24,24 @@ def available(root: Path = Path()) -> set[str]:
 def read(experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Cells of each experiment, which must be there, and of each published study, as `published/<study>`.
 
-    The reliability diagrams of an experiment in classification are beside its cells, as `<experiment>/reliability`.
+    Students of control teachers are apart from them, as `<name>/controls`; the reliability diagrams of an experiment in
+    classification are beside its cells, as `<experiment>/reliability`.
     """
-    tables = {name: cells.read(artifacts.RESULTS / name / "cells.csv") for name in experiments}
-    for name in (name for name in CLASSIFICATION if name in tables):
+    tables: dict[str, pd.DataFrame] = {}
+    for name in experiments:
+        tables |= parted(name, cells.read(artifacts.RESULTS / name / "cells.csv"))
+    for name in [name for name in CLASSIFICATION if name in tables]:
         tables[f"{name}/reliability"] = cells.read_table(artifacts.RESULTS / name / "reliability.csv", DIAGRAM)
     tables["counterexample"] = counterexamples()
     for path in sorted(artifacts.PUBLISHED.glob("*/cells.csv")):
-        tables[str(path.parent)] = cells.read(path)
+        tables |= parted(str(path.parent), cells.read(path))
     return tables
+
+
+def parted(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Cells by name, and those of control teachers, where there are any, as `<name>/controls`."""
+    apart = cells.controls(table)
+    return {name: cells.without_controls(table)} | ({} if apart.empty else {f"{name}/{CONTROLS}": apart})
 
 
 def counterexamples() -> pd.DataFrame:
