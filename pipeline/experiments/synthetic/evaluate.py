@@ -83,10 +83,9 @@ def measure_controls(data: Data, bundles: tuple[Any, ...], pool: Pool) -> pd.Dat
     measured = pool.map(measure_control, {f"controls-{seed}": (seed, *bundles) for seed in data.seeds})
     tables = []
     for seed in data.seeds:
-        for key, values in measured[f"controls-{seed}"].items():
-            name, control = key.split(".")
-            table = _table(seed, f"{name}.exact.fresh", values, PANELS, data)
-            tables.append(table.assign(control=control))
+        for name, control in product(PANELS, (*controls.TEACHERS, controls.NO_TEACHER)):
+            values = measured[f"controls-{seed}"][f"{name}.{control}"]
+            tables.append(_table(seed, f"{name}.exact.fresh", values, PANELS, data).assign(control=control))
     return pd.concat(tables, ignore_index=True)
 
 
