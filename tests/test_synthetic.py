@@ -46,14 +46,15 @@ def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
 def test_controls_do_what_their_names_say(everything: pd.DataFrame) -> None:
     controls = cells.controls(everything)
     assert (controls.groupby(["panel", "control"]).size() == 2 * 2).all() and len(controls) == 3 * 6 * 2 * 2
-    np.testing.assert_allclose(controls["misfit"] - controls["gain"], 2 * controls["cross_term"], atol=1e-8)
+    written = 1e-9 * everything["weak_error"].max()
+    np.testing.assert_allclose(controls["misfit"] - controls["gain"], 2 * controls["cross_term"], atol=written)
     constant = controls.query("control == 'constant'")
     # The mean of 96 labels, judged on 128 others: its error is their variance, and its student repeats it.
     np.testing.assert_allclose(constant["weak_error"], constant["truth_variance"], rtol=0.2)
     assert (constant["misfit"] < 1e-9 * constant["weak_error"]).all()
-    knows = everything.query("head == 'exact' and inputs == 'fresh'").groupby("control", dropna=False)["weak_error"]
-    means = knows.mean()
-    assert means["teachers_labels"] < means["shuffled"] and means["teachers_labels"] < means["random"]
+    assert (controls.query("control == 'random'")["weak_error"] > constant["weak_error"].to_numpy()).all()
+    itself = controls.query("control == 'itself'")
+    assert (itself["misfit"] < 0.1 * itself["weak_error"]).mean() > 0.8
     taught = controls.query("control == 'teachers_labels' and panel == 'realizable'")
     assert (taught["student_error"] < taught["weak_error"]).all()
 
