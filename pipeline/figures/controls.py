@@ -145,7 +145,7 @@ FIGURES = {
         "charikar2024",
         ("synthetic",),
         "Negative controls: gain over misfit is near 1 for teachers that know nothing of the task, as Pythagoras' "
-        "theorem says of any teacher; what tells teachers apart is the student's error and the share of the gap closed.",
+        "theorem says of any teacher; what tells teachers apart is the student's error and the gap closed.",
         "what random, shuffled and constant teachers show: the equality holds for them too",
         numbers,
         draw,
