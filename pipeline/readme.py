@@ -14,8 +14,8 @@ from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable, made_by
 from pipeline.page import contents
 from pipeline.summary import sources, tables
+from pipeline.summary.census import VERDICTS, census, percent
 
-VERDICTS = ("holds", "fails", "inconclusive", "not run")
 PANELS = ("realizable", "pretrained", "perturbed")
 # Each student in the direction in which theory speaks of it.
 STUDENTS = {
@@ -55,7 +55,7 @@ def blocks(root: Path) -> dict[str, str]:
     squared, kl = (artifacts.read_item(root / f"results/{name}/metrics.json") for name in ("synthetic", "kl"))
     claims = artifacts.read_item(root / "report/claims.json")
     lines = {
-        "results": [*_panels(squared), "", *_students(kl), "", *_claims(claims)],
+        "results": [*_census(claims), "", *_panels(squared), "", *_students(kl), "", *_claims(claims)],
         "figures": _figures(drawable(tables.available(root)), sources.read(root / sources.SOURCES)),
     }
     return {name: "\n".join([BEGIN.format(name), "", *lines[name], "", END.format(name)]) for name in NAMES}
@@ -94,10 +94,19 @@ def _students(metrics: dict[str, Any]) -> list[str]:
     return rows
 
 
+def _census(claims: list[dict[str, Any]]) -> list[str]:
+    rows = [f"| | {' | '.join(VERDICTS)} | decided of those run |", f"| --- |{' --- |' * (len(VERDICTS) + 1)}"]
+    for kind in census(claims):
+        counted = " | ".join(str(kind.verdicts[verdict]) for verdict in VERDICTS)
+        rows.append(f"| {kind.name} | {counted} | {percent(kind.decided)} |")
+    return rows
+
+
 def _claims(claims: list[dict[str, Any]]) -> list[str]:
-    counted = Counter((claim["figure"], claim["verdict"]) for claim in claims)
-    rows = [f"| claims judged by | {' | '.join(VERDICTS)} |", f"| --- |{' --- |' * len(VERDICTS)}"]
-    for figure in sorted({claim["figure"] for claim in claims}):
+    papers = [claim for claim in claims if claim["kind"] == "claim"]
+    counted = Counter((claim["figure"], claim["verdict"]) for claim in papers)
+    rows = [f"| the papers' claims, judged by | {' | '.join(VERDICTS)} |", f"| --- |{' --- |' * len(VERDICTS)}"]
+    for figure in sorted({claim["figure"] for claim in papers}):
         rows.append(f"| `{figure}` | {' | '.join(str(counted[figure, verdict]) for verdict in VERDICTS)} |")
     return rows
 
