@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import command_line
 from pipeline.figures import FIGURES
-from pipeline.summary import sources, statements, tables
+from pipeline.summary import census, designs, sources, statements, tables
 from pipeline.summary.statements import Claim
 from pipeline.summary.verdicts import judge
 
@@ -24,8 +24,10 @@ def main() -> None:
     claims = read()
     cells = tables.read(config.experiments())
     confidence = config.intervals().confidence
-    judged = [judge(claim, cells, confidence) for claim in claims]
+    made = designs.read(cells)
+    judged = [judge(claim, cells, confidence, made) for claim in claims]
     artifacts.write_json(JUDGED, judged)
+    print(census.written(judged))
     for note in unexpected(claims, judged, cells):
         print(note, file=sys.stderr)
     stage.record_runtime("claims", time.perf_counter() - started)

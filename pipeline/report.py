@@ -21,7 +21,7 @@ from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable
 from pipeline.figures.drawing import SEED_COLOURS, SEED_MARKERS
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.summary import sources, tables, words
+from pipeline.summary import census, sources, tables, words
 from pipeline.summary.sources import Source
 
 PAGE = artifacts.REPORT / "index.html"
@@ -31,8 +31,9 @@ TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
 D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
 CLAIM_COLUMNS = (
-    *("id", "paper", "statement", "wording", "figure", "statistic", "measured", "low", "high", "n", "unit"),
-    *("expected_low", "expected_high", "verdict", "why"),
+    *("id", "paper", "kind", "statement", "wording", "figure", "question", "statistic", "measured", "low", "high"),
+    *("n", "unit", "expected_low", "expected_high", "expected_value", "verdict"),
+    *("half_width", "units_needed", "minutes_needed", "why"),
 )
 
 
@@ -61,7 +62,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=words.interval, number=words.number, bold=bold, zip=zip)
+    environment.filters.update(interval=words.interval, number=words.number, percent=census.percent, bold=bold, zip=zip)
     return environment.get_template("page.html.j2").render(
         figures=figures,
         groups=contents.grouped(figures, papers),
@@ -70,10 +71,11 @@ def page(
         claims=claims,
         claims_csv=pictures.csv_uri(claims_table(claims)),
         judged=Counter(claim["figure"] for claim in claims),
-        verdicts=Counter(claim["verdict"] for claim in claims),
+        census=census.census(claims),
         tally=contents.tally(claims, papers),
+        labels=[(key, source.label) for key, source in papers.items() if any(row["paper"] == key for row in claims)],
         sources=papers,
-        order=contents.VERDICTS,
+        order=census.VERDICTS,
         datasets=words.DATASETS,
         views=views,
         first="synthetic-pretrained",

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pandas as pd
 from pipeline import lock, readme, reference
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
+from pipeline.summary.census import VERDICTS, Count, census
 
 
 def main() -> None:
@@ -39,15 +39,20 @@ def main() -> None:
 
 def summary(committed: dict[str, pd.DataFrame | None], seconds: float) -> str:
     """Figures, verdicts, report, distance from the committed cells, time."""
-    verdicts = Counter(claim["verdict"] for claim in json.loads((artifacts.REPORT / "claims.json").read_text()))
+    judged = json.loads((artifacts.REPORT / "claims.json").read_text())
     lines = [
         f"figures  {len(list(artifacts.FIGURES.glob('*.png')))} in {artifacts.FIGURES}/ (PDF, PNG, numbers as JSON)",
-        f"claims   {', '.join(f'{count} {verdict}' for verdict, count in sorted(verdicts.items()))}",
+        *(f"claims   {_counted(kind)}" for kind in census(judged)),
         "report   report/index.html",
         *(f"numbers  {name}: {_distance(committed.get(name), pd.read_csv(path))}" for name, path in _named_cells()),
         f"time     {seconds:.0f} s",
     ]
     return "\n".join(lines)
+
+
+def _counted(kind: Count) -> str:
+    listed = ", ".join(f"{kind.verdicts[verdict]} {verdict}" for verdict in VERDICTS if kind.verdicts[verdict])
+    return f"{kind.name}: {listed}"
 
 
 def largest_difference(reference: pd.DataFrame, cells: pd.DataFrame) -> float:

@@ -64,6 +64,17 @@ def test_equal_mass_bins_hold_equally_many() -> None:
     np.testing.assert_allclose(diagram.confidence[0], ordered)
 
 
+def test_equal_confidences_share_a_bin_of_equal_mass() -> None:
+    """A constant .7 that is right seven times in ten is calibrated, in whatever order the labels come."""
+    predicted, outcome = np.tile([0.7, 0.3], (100, 1)), np.eye(2)[[0] * 70 + [1] * 30]
+    assert calibration.top_label_error(predicted, outcome, 10, "mass") == pytest.approx(0, abs=1e-12)
+    mixed = np.concatenate([predicted, np.tile([0.9, 0.1], (100, 1))])
+    hits = np.concatenate([outcome, np.eye(2)[[0] * 90 + [1] * 10]])
+    diagram = calibration.reliability(mixed, hits, 4, "mass")
+    np.testing.assert_array_equal(np.sort(diagram.count), [0, 0, 100, 100])
+    assert calibration.top_label_error(mixed, hits, 4, "mass") == pytest.approx(0, abs=1e-12)
+
+
 @pytest.mark.parametrize("error", [calibration.top_label_error, calibration.marginal_error])
 @pytest.mark.parametrize("binning", calibration.BINNINGS)
 def test_batches_are_their_rows(error: Callable[..., np.ndarray], binning: str) -> None:

@@ -12,14 +12,22 @@ from pipeline import claims
 from pipeline.core.errors import InputError
 from pipeline.figures import FIGURES
 from pipeline.summary import filters, sources
-from pipeline.summary.statements import Band, Claim
-from pipeline.summary.verdicts import judge, verdict
+from pipeline.summary.census import census, written
+from pipeline.summary.designs import Design
+from pipeline.summary.questions import placed
+from pipeline.summary.statements import KINDS, QUESTIONS, Band, Claim
+from pipeline.summary.verdicts import judge
 from pipeline.theory.intervals import Estimate
 from tests import toy_cells
 
 KEYS = {
     "id",
     "paper",
+    "kind",
+    "question",
+    "half_width",
+    "units_needed",
+    "minutes_needed",
     "statement",
     "wording",
     "experiment",
@@ -31,7 +39,12 @@ KEYS = {
     "why",
     "figure",
 }
-CONTRACT = {"verdict": {"holds", "fails", "inconclusive", "not run"}, "wording": {"verified", "recalled", "derived"}}
+CONTRACT = {
+    "verdict": {"holds", "fails", "inconclusive", "not run"},
+    "wording": {"verified", "recalled", "derived"},
+    "kind": set(KINDS),
+    "question": set(QUESTIONS),
+}
 
 
 def claim(**changes: Any) -> Claim:
@@ -52,12 +65,12 @@ def claim(**changes: Any) -> Claim:
     ],
 )
 def test_rule(low: float, high: float, expected: str) -> None:
-    assert verdict(Estimate(1.0, low, high, 3), Band(low=0.9, high=1.1)) == expected
+    assert placed(Estimate(1.0, low, high, 3), Band(low=0.9, high=1.1)) == expected
 
 
 def test_open_band() -> None:
-    assert verdict(Estimate(1.0, 0.95, 9.0, 3), Band(low=0.9)) == "holds"
-    assert verdict(Estimate(1.0, 0.95, 9.0, 3), Band(high=0.9)) == "fails"
+    assert placed(Estimate(1.0, 0.95, 9.0, 3), Band(low=0.9)) == "holds"
+    assert placed(Estimate(1.0, 0.95, 9.0, 3), Band(high=0.9)) == "fails"
 
 
 def test_measured_value_is_the_mean_over_seeds() -> None:
@@ -223,7 +236,8 @@ def test_repository_claims_are_valid_and_hold_the_contract(
         assert row["why"] or row["verdict"] == "holds"
         waits = row["id"].startswith("gpt2_cai")  # for data and a GPU, as it says
         assert (row["verdict"] == "not run") == waits, f"{row['id']}: {row['why']}"
-    assert capsys.readouterr().err == ""
+    told = capsys.readouterr()
+    assert told.err == "" and told.out.count("\n") == 1 + len({row["kind"] for row in rows})
 
 
 def test_a_claim_without_a_cell_is_told(
@@ -237,3 +251,123 @@ def test_a_claim_without_a_cell_is_told(
     told = capsys.readouterr().err
     assert "claims/charikar2024.yaml: realizable_equality_exact: no cell of synthetic has head exact" in told
     assert "the cells have adamw" in told and "cai" not in told
+
+
+def values(*numbers: float, column: str = "gain") -> dict[str, pd.DataFrame]:
+    """Cells of `synthetic` in which seed i has the i-th number as its mean gain."""
+    cells = toy_cells.synthetic(seeds=tuple(range(len(numbers))))
+    return {"synthetic": cells.assign(**{column: [numbers[seed] for seed in cells["seed"]]})}
+
+
+def asked(question: str, **changes: Any) -> Claim:
+    """The mean gain of each seed, put to a question."""
+    return claim(question=question, statistic="mean_gain", **changes)
+
+
+def test_equal_values_decide_nothing() -> None:
+    row = judge(asked("mean", expected={"low": 0}), values(0.5, 0.5, 0.5), 0.95)
+    assert row["verdict"] == "inconclusive" and "No spread" in row["why"] and row["units_needed"] is None
+
+
+def test_a_prediction_asks_whether_the_number_could_be_one_more_unit() -> None:
+    tables = values(0.0, 1.0, 2.0, 3.0, 4.0)  # mean 2, deviation 1.58, reach 2.776 * 1.58 * sqrt(1.2) = 4.81
+    for value, verdict in ((6.8, "holds"), (6.9, "fails"), (-2.9, "fails")):
+        assert judge(asked("prediction", expected={"value": value}), tables, 0.95)["verdict"] == verdict
+
+
+def test_a_median_needs_six_units_at_least() -> None:
+    wanted = asked("median", expected={"low": 0.5})
+    five, six = (judge(wanted, values(*numbers), 0.95) for numbers in ((1, 2, 3, 4, 5), (1, 2, 3, 4, 5, -60)))
+    assert five["verdict"] == "inconclusive" and five["interval"] == [None, None]
+    assert six["measured"] == 2.5 and six["interval"] == [-60, 5] and six["verdict"] == "inconclusive"
+    assert judge(wanted, values(1, 2, 3, 4, 5, 6), 0.95)["verdict"] == "holds"
+
+
+def test_a_median_over_units_that_share_rows_is_refused() -> None:
+    designs = {"synthetic": Design({"seed": 0.1})}
+    with pytest.raises(InputError, match="toy.question is 'median'; it has no interval over a seed that shares rows"):
+        judge(asked("median", expected={"low": 0}), values(1, 2, 3, 4, 5, 6), 0.95, designs)
+
+
+def test_a_share_counts_hits_among_units() -> None:
+    wanted = asked("share", hit={"low": 0.8, "high": 1.2}, expected={"low": 0.3})
+    row = judge(wanted, values(0.9, 1.0, 1.1, 1.2, 0.8, 0.9, 5.0), 0.95)
+    # Clopper and Pearson: the lower end p solves P(Binomial(7, p) >= 6) = 0.025.
+    assert row["measured"] == pytest.approx(6 / 7, rel=1e-5) and row["interval"][0] == pytest.approx(0.42128, abs=1e-4)
+    assert row["verdict"] == "holds" and "6 of 7 seeds are hits" in row["why"]
+    assert judge(wanted, values(1.0, 1.0, 1.0), 0.95)["interval"][1] == 1.0
+
+
+def test_one_violation_is_enough() -> None:
+    wanted = claim(question="universal", over=None, statistic="squared_bound_violation", expected={"high": 1e-6})
+    cells = toy_cells.synthetic()
+    kept = judge(wanted, {"synthetic": cells}, 0.95)
+    chosen = cells.query("panel == 'realizable' and head == 'adamw' and inputs == 'reused'").index
+    cells.loc[chosen[7], "bound"] = cells.loc[chosen[7], "gain"] + 0.01
+    broken = judge(wanted, {"synthetic": cells}, 0.95)
+    assert (kept["verdict"], kept["n"], kept["unit"]) == ("holds", len(chosen), "cell")
+    assert broken["verdict"] == "fails" and broken["measured"] > 0 and broken["interval"] == [None, None]
+
+
+def test_a_law_is_judged_by_what_it_predicts_of_other_cells() -> None:
+    wanted = {"cells": {"panel": "pretrained", "head": "adamw", "inputs": "reused"}, "against": {"head": "exact"}}
+    laws = {"question": "law", "predicted": "gain_over_misfit_by_law", "expected": {"low": -0.2, "high": 0.2}}
+    tables = {"synthetic": toy_cells.synthetic()}
+    row = judge(claim(**wanted, **laws, why="Toys."), tables, 0.95)
+    ratio = tables["synthetic"].query("panel == 'pretrained' and inputs == 'reused'").groupby(["head", "seed"])
+    ratio = ratio[["gain", "misfit"]].mean().eval("gain / misfit")  # of least squares the law is an identity
+    assert row["measured"] == pytest.approx((ratio["adamw"] - ratio["exact"]).mean(), rel=1e-4)
+
+
+def test_units_that_share_rows_have_wider_intervals() -> None:
+    wanted, tables = asked("mean", expected={"low": 0}), values(1.0, 2.0, 3.0, 4.0)
+    alone = judge(wanted, tables, 0.95)
+    shared = judge(wanted, tables, 0.95, {"synthetic": Design({"seed": 0.5})})
+    width = [row["interval"][1] - row["interval"][0] for row in (alone, shared)]
+    assert width[1] / width[0] == pytest.approx(math.sqrt((1 / 4 + 0.5) / (1 / 4)), rel=1e-4)
+    assert (alone["verdict"], shared["verdict"]) == ("holds", "inconclusive") and "share rows" in shared["why"]
+
+
+def test_an_open_claim_says_what_it_could_have_seen_and_what_would_decide() -> None:
+    wanted = asked("mean", expected={"low": 0}, experiment="published/toy")
+    tables = {"published/toy": values(-1.0, 0.0, 1.0, 2.0)["synthetic"]}
+    row = judge(wanted, tables, 0.95, {"published/toy": Design(minutes=8.0)})
+    assert row["verdict"] == "inconclusive"
+    assert row["half_width"] == pytest.approx((row["interval"][1] - row["interval"][0]) / 2, rel=1e-5)
+    assert row["units_needed"] == 56 and row["minutes_needed"] == 2.0 * (56 - 4)
+    decided = judge(wanted, {"published/toy": values(1.0, 1.1, 1.2, 1.3)["synthetic"]}, 0.95)
+    assert decided["verdict"] == "holds" and decided["units_needed"] is decided["half_width"] is None
+
+
+def test_teachers_at_chance_are_left_out() -> None:
+    cells = toy_cells.preferences().query("panel == 'main' and head == 'frozen' and dataset == 'sciq'").copy()
+    gone = cells["weak"] == "minilm"
+    cells.loc[gone, ["weak_accuracy", "student_accuracy"]] = 0.52, 0.9
+    wanted = {"experiment": "published/preferences", "statistic": "mean_accuracy_gain", "cells": {}}
+    tables = {"published/preferences": cells}
+    rest = judge(claim(**wanted), {"published/preferences": cells[~gone]}, 0.95)["measured"]
+    assert judge(claim(**wanted, teachers="above_chance"), tables, 0.95)["measured"] == rest
+    none = judge(claim(**wanted, teachers="above_chance"), {"published/preferences": cells[gone]}, 0.95)
+    assert none["verdict"] == "not run" and "no teacher of published/preferences is above chance" in none["why"]
+
+
+def test_the_best_epoch_is_chosen_on_the_other_units() -> None:
+    curve = pd.DataFrame({"epoch": [1, 2, 3] * 3, "seed": [0] * 3 + [1] * 3 + [2] * 3})
+    accuracy = [0.9, 0.5, 0.6, 0.5, 0.8, 0.6, 0.5, 0.7, 0.6]  # seed 0 by luck is best at its first epoch
+    cells = curve.assign(student_accuracy=accuracy, weak_accuracy=0.4, student_ece=0.1, student_kl=1.0)
+    cells = cells.assign(weak_objective=1.0, weak_validation=[3, 2, 1] * 3)
+    wanted = claim(statistic="accuracy_lost_since_best", cells={}, expected={"low": 0.0})
+    row = judge(wanted, {"synthetic": cells}, 0.95)
+    # Others than 0 say epoch 2; others than 1 or 2 (means .7, .6, .6 and .7, .65, .6) say epoch 1.
+    assert row["measured"] == pytest.approx(((0.5 - 0.6) + (0.5 - 0.6) + (0.5 - 0.6)) / 3, rel=1e-5)
+    alone = judge(wanted, {"synthetic": cells[cells["seed"] == 0]}, 0.95)
+    assert alone["verdict"] == "not run" and "there is one alone" in alone["why"]
+
+
+def test_the_census_counts_kinds_apart() -> None:
+    rows = [{"kind": kind, "verdict": verdict} for kind, verdict in (("check", "holds"), ("claim", "fails"))]
+    rows += [{"kind": "claim", "verdict": verdict} for verdict in ("holds", "inconclusive", "inconclusive", "not run")]
+    claims, checks = census(rows)
+    assert (claims.kind, claims.decided, claims.verdicts["not run"]) == ("claim", 0.5, 1)
+    assert (checks.kind, checks.decided) == ("check", 1.0) and "50%" in written(rows)
+    assert census([{"kind": "ours", "verdict": "not run"}])[0].decided is None

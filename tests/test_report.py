@@ -212,8 +212,9 @@ def test_every_claim_stands_there_with_its_verdict(folder: Path) -> None:
 
 def test_verdicts_are_counted_by_source_as_sources_are_listed() -> None:
     listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
-    rows = [("c", "holds"), ("a", "holds"), ("c", "fails"), ("c", "holds")]
-    counted = contents.tally([{"paper": key, "verdict": verdict} for key, verdict in rows], listed)
+    rows = [("c", "holds", "claim"), ("a", "holds", "claim"), ("c", "fails", "claim"), ("c", "holds", "claim")]
+    rows += [("b", "holds", "check"), ("c", "holds", "ours")]  # not of the papers
+    counted = contents.tally([{"paper": key, "verdict": verdict, "kind": kind} for key, verdict, kind in rows], listed)
     assert [(row["label"], dict(row["counts"])) for row in counted] == [
         ("A", {"holds": 1}),
         ("C", {"holds": 2, "fails": 1}),

@@ -25,11 +25,17 @@ def test_largest_difference_is_relative_to_the_column() -> None:
 
 
 def test_summary_says_what_came_out(write_params: Callable[..., None]) -> None:
-    artifacts.write_json(Path("report/claims.json"), [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}])
+    judged = [("claim", "holds"), ("claim", "fails"), ("claim", "holds"), ("check", "holds")]
+    artifacts.write_json(Path("report/claims.json"), [{"kind": kind, "verdict": verdict} for kind, verdict in judged])
     artifacts.write_cells(Path("results/toy/cells.csv"), some_cells(1.5))
     artifacts.write_bytes(Path("paper_figures/a.png"), b"")
     shown = reproduce.summary({"toy": some_cells()}, 61.4)
-    assert "1 in paper_figures" in shown and "1 fails, 2 holds" in shown and "report/index.html" in shown
+    assert (
+        "1 in paper_figures" in shown
+        and "papers: 2 holds, 1 fails" in shown
+        and "bounds: 1 holds" in shown
+        and "report/index.html" in shown
+    )
     assert "toy: largest relative difference from the committed cells 0.22" in shown and "61 s" in shown
     assert "other settings" in reproduce.summary({"toy": some_cells().iloc[:1]}, 1)
     assert "no committed cells" in reproduce.summary({}, 1)

@@ -16,7 +16,9 @@ from tests.conftest import ROOT
 from tests.toy_cells import CLAIM
 
 SOURCE = {"label": "A", "title": "On A", "link": "https://example.org/a", "sentence": "A is so."}
-SHARED = {key: CLAIM[key] for key in ("wording", "experiment", "cells", "statistic", "over", "expected", "figure")}
+SHARED = {
+    key: CLAIM[key] for key in ("kind", "wording", "experiment", "cells", "statistic", "over", "expected", "figure")
+}
 OWN = {"id": "toy", "statement": "A is so."}
 Write = Callable[..., None]
 
@@ -87,6 +89,20 @@ def test_against_are_the_cells_but_for_what_it_changes(write: Write) -> None:
         ),
         ({"statistic": "corelation"}, "toy.statistic is 'corelation'; choose from accuracy_lost"),
         ({"beside": "corelation"}, "toy.beside is 'corelation'; choose from accuracy_lost"),
+        ({"kind": "guess"}, "toy.kind is 'guess'"),
+        ({"question": "mode"}, "toy.question is 'mode'"),
+        ({"over": None}, "toy.over is None; question mean needs over"),
+        ({"question": "universal", "expected": {"high": 0.0}}, "toy.over is 'seed'; question universal has no use for"),
+        ({"question": "share"}, "toy.hit is None; question share needs hit"),
+        ({"hit": {"low": 0.0}}, "toy.hit is {'low': 0.0}; question mean has no use for hit"),
+        ({"question": "law", "why": "So."}, "toy.predicted is None; question law needs predicted"),
+        ({"predicted": "mean_gain"}, "toy.predicted is 'mean_gain'; question mean has no use for predicted"),
+        ({"question": "prediction"}, "question prediction, and no other, expects a value"),
+        ({"expected": {"value": 1.0}}, "question prediction, and no other, expects a value"),
+        ({"expected": {"value": 1.0, "low": 0.0}}, "give low, high or both, or value alone"),
+        ({"question": "equivalence"}, "toy.why is ''; question equivalence states here the reason for its margin"),
+        ({"question": "equivalence", "expected": {"low": 0.0}, "why": "So."}, "question equivalence needs both ends"),
+        ({"teachers": "good"}, "toy.teachers is 'good'"),
         ({"wording": "sure"}, "toy.wording is 'sure'"),
         ({"expected": {}}, "toy.expected is {}; give low, high or both"),
         ({"expected": {"low": 2.0, "high": 1.0}}, "low 2 is above high 1"),
@@ -97,7 +113,6 @@ def test_against_are_the_cells_but_for_what_it_changes(write: Write) -> None:
         ({"measured": 0.9}, "toy.measured is not a known key"),
         ({"paper": "b"}, "toy.paper is not a known key; remove it, the file's name says it"),
         ({"figure": "figure_9"}, "toy.figure is 'figure_9'; choose from "),
-        ({"over": None}, "toy.over is None"),
         ({"awaits": ""}, "toy.awaits is ''"),
     ],
 )

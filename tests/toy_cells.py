@@ -16,6 +16,7 @@ PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.0
 CLAIM = {
     "id": "toy",
     "statement": "Gain equals misfit.",
+    "kind": "claim",
     "wording": "derived",
     "experiment": "synthetic",
     "cells": {"panel": "realizable", "head": "adamw", "inputs": "reused"},
@@ -213,7 +214,7 @@ def preferences() -> pd.DataFrame:
     rows.append(("distinct", "minilm", "smollm2-18", "cross_entropy", "soft", 0.0, 3))
     for weak in teachers[:2]:
         rows += [("noise", weak, "smollm2-18", loss, "soft", share, 3) for loss in noisy for share in (0.0, 0.3)]
-        rows += [("curve", weak, "smollm2-18", loss, "soft", 0.0, epoch) for loss in noisy[:2] for epoch in (1, 30)]
+        rows += [("curve", weak, "smollm2-18", loss, "soft", 0.0, epoch) for loss in noisy[:2] for epoch in (3, 30)]
     names = ("panel", "weak", "strong", "loss", "labels", "noise", "epoch")
     named = [
         dict(zip(names, row, strict=True))
@@ -228,6 +229,7 @@ def preferences() -> pd.DataFrame:
         cells[f"{role}_accuracy"] = level + stream.normal(0, 0.005, len(cells))
     extra = {"head": "frozen", "lr": 0.01, "n_train": 400, "n_eval": 300, "pgr_defined": 1.0, "split": ""}
     cells = cells.assign(**extra, labels=[row["labels"] for row in named])
+    cells["lr"] = cells["lr"].where(cells["panel"] != "curve", 0.0001)
     whole = cells.query("dataset == 'harmless' and panel == 'main' and seed == 0").head(1)
     return pd.concat([cells, whole.assign(head="full", gain_error=0.01)], ignore_index=True)
 

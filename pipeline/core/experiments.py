@@ -124,16 +124,23 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
     return Experiment(name, header, settings, upstream, source)
 
 
-def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> tuple[Any, ...]:
-    """A tuple of plain values that stands beside an experiment's verb evaluate; read, not imported; () where none does.
+def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> Any:
+    """A tuple or dict of plain values that stands beside an experiment's verb evaluate; read, not imported; or ().
 
     KEYS: columns that tell its rows apart beside the common ones.  TOLERANCE: how far a run on another machine may be
-    off (absolute, relative, the reason; see pipeline/verify.py).
+    off (absolute, relative, the reason; see pipeline/verify.py).  OVERLAP: by unit (`seed`, `split`), test rows over
+    training rows where the units are resamples of one data set (see theory/intervals.py).
     """
     block, _ = _block(name, path)
     place = find(tuple(block.get("code", (name,))), "evaluate")
     node = defined(place.path).get(what) if place else None
     return ast.literal_eval(node.value) if isinstance(node, ast.Assign) else ()
+
+
+def minutes(name: str, path: Path = PARAMS) -> float | None:
+    """How long the whole experiment takes on two cores, where its block states it."""
+    block, _ = _block(name, path)
+    return block.get("minutes")
 
 
 def studies(path: Path = PARAMS) -> tuple[str, ...]:

@@ -23,7 +23,7 @@
   };
 
   const fits = (row) =>
-    ["verdict", "paper", "figure"].every((name) => ["", row.dataset[name]].includes(form.elements[name].value)) &&
+    ["verdict", "kind", "paper", "figure"].every((name) => ["", row.dataset[name]].includes(form.elements[name].value)) &&
     row.textContent.toLowerCase().includes(form.elements.text.value.trim().toLowerCase());
 
   const show = () => {
@@ -53,7 +53,7 @@
   document.querySelectorAll('a[href="#claims"][data-verdict], a[href="#claims"][data-figure]').forEach((link) => {
     link.addEventListener("click", () => {
       form.reset();
-      ["verdict", "paper", "figure"].forEach((name) => { form.elements[name].value = link.dataset[name] || ""; });
+      ["verdict", "kind", "paper", "figure"].forEach((name) => { form.elements[name].value = link.dataset[name] || ""; });
       show();
     });
   });

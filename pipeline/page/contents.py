@@ -8,7 +8,6 @@ from pipeline.core import artifacts
 from pipeline.core.errors import InputError
 from pipeline.summary.sources import SOURCES, Source
 
-VERDICTS = ("holds", "fails", "inconclusive", "not run")
 MAIN = ("charikar_fig2b",)  # the figure of the first screen, where there is one
 
 
@@ -26,7 +25,7 @@ def grouped(figures: list[dict[str, Any]], sources: Mapping[str, Source]) -> lis
 
 
 def tally(claims: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[dict[str, Any]]:
-    """Verdicts of each source that has claims, as sources are listed.  Raises InputError where one is not listed."""
+    """Verdicts on the claims of each paper, as sources are listed.  Raises InputError where one is not listed."""
     counts: dict[str, Counter[str]] = {key: Counter() for key in sources}
     for claim in claims:
         if claim["paper"] not in counts:
@@ -34,5 +33,7 @@ def tally(claims: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[d
                 f"{artifacts.REPORT}/claims.json: {claim['id']} is of '{claim['paper']}', which {SOURCES} lacks; "
                 "run `python -m pipeline.claims`"
             )
-        counts[claim["paper"]][claim["verdict"]] += 1
-    return [{"key": key, "label": sources[key].label, "counts": count} for key, count in counts.items() if count]
+        counts[claim["paper"]][claim["verdict"]] += claim["kind"] == "claim"
+    return [
+        {"key": key, "label": sources[key].label, "counts": count} for key, count in counts.items() if count.total()
+    ]

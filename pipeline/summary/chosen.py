@@ -7,6 +7,7 @@ from pipeline.summary import filters
 from pipeline.summary.filters import NoCells, NoColumn
 from pipeline.summary.statements import TEST_ROW, Claim
 from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.teachers import RULES
 
 
 class NotRun(Exception):
@@ -17,7 +18,7 @@ def select(claim: Claim, name: str, tables: Tables) -> pd.DataFrame:
     """Cells of a claim's `cells` or `against`.  Raises NotRun where there are none, InputError on an unknown column."""
     wanted = claim.wanted(name)
     try:
-        return filters.select(_table(claim, tables, controls="control" in wanted), wanted)
+        cells = filters.select(_table(claim, tables, controls="control" in wanted), wanted)
     except NoColumn as gap:
         if claim.awaits:
             raise NotRun(f"no cell of {claim.experiment} has {gap.key} {wanted[gap.key]}.") from None
@@ -27,10 +28,22 @@ def select(claim: Claim, name: str, tables: Tables) -> pd.DataFrame:
         missing = f"no cell of {claim.experiment} has {gap.key} {gap.value} (with the keys before it)"
         # Other settings make other cells, so this ends no run; that no claim is mistyped is seen to by a test.
         raise NotRun(f"{missing}." if claim.awaits else f"{missing}; {gap}.") from None
+    return _taught(claim, cells)
+
+
+def _taught(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of the teachers that the claim's rule lets in."""
+    if claim.teachers is None:
+        return cells
+    kept = cells[RULES[claim.teachers](cells)]
+    if kept.empty:
+        raise NotRun(f"no teacher of {claim.experiment} is {claim.teachers.replace('_', ' ')}.")
+    return kept
 
 
 def units(claim: Claim, cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Cells of each unit.  Raises InputError where their table has no such column, or leaves it empty."""
+    assert claim.over is not None
     if claim.over not in cells:
         there = f"in {claim.experiment} there is no column {claim.over}, only {', '.join(cells.columns)}"
         raise claim.wrong("over", claim.over, f"{there}; choose one of these, or {TEST_ROW}")

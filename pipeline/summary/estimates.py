@@ -26,6 +26,11 @@ def over_units(statistic: str, values: Sequence[float], confidence: float) -> Es
         return estimate
     if statistic == "correlation":
         return intervals.correlation_over_units(values, confidence)
+    return within_range(statistic, estimate)
+
+
+def within_range(statistic: str, estimate: Estimate) -> Estimate:
+    """An interval cut where the statistic cannot be, as a share below 0."""
     least, most = _range(statistic)
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 
@@ -91,7 +96,7 @@ def plain(value: Any) -> Any:
 def _range(statistic: str) -> tuple[float, float]:
     if statistic.startswith("share"):
         return 0.0, 1.0
-    return (-1.0, 1.0) if statistic.endswith("rank_correlation") else (-math.inf, math.inf)
+    return (-1.0, 1.0) if statistic.endswith("correlation") else (-math.inf, math.inf)
 
 
 # Called for every resample, so they are sums of products and nothing else.

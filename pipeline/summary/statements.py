@@ -10,30 +10,43 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pipeline.core import config
 from pipeline.core.config import Block, Word
 from pipeline.core.errors import InputError
+from pipeline.summary.crossfitted import CROSS_FITTED
 from pipeline.summary.filters import Filter
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.sources import CLAIMS
 
 TEST_ROW = "test_row"  # the unit that is no column of the cells
 FILTERS = ("cells", "against")
+KINDS = ("claim", "check", "ours", "control")  # in the order in which they are counted
+QUESTIONS = ("mean", "equivalence", "prediction", "median", "share", "universal", "law")
+WITHIN_A_MARGIN = ("equivalence", "law")
+# Keys that some questions need and the others have no use for.
+NEEDED_BY = {
+    "predicted": ("law",),
+    "hit": ("share",),
+    "over": tuple(question for question in QUESTIONS if question != "universal"),
+}
 
 
 class Band(Block):
-    """Expected range, ends included; an end left out is open."""
+    """Expected range, ends included; an end left out is open.  Or one value, to be predicted."""
 
     low: Annotated[float, Field(allow_inf_nan=False)] | None = None
     high: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _has_an_end(self) -> "Band":
-        if self.low is None and self.high is None:
-            raise ValueError("give low, high or both")
+        if (self.low is None and self.high is None) == (self.value is None):
+            raise ValueError("give low, high or both, or value alone")
         if self.ends()[0] > self.ends()[1]:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         return self
 
     def ends(self) -> tuple[float, float]:
         """Both ends, open ones infinite."""
+        if self.value is not None:
+            return self.value, self.value
         return (-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
 
 
@@ -43,32 +56,66 @@ class Claim(Block):
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     paper: Word
     statement: Word
+    kind: Literal["claim", "check", "ours", "control"]
     wording: Literal["verified", "recalled", "derived"]
+    question: Literal["mean", "equivalence", "prediction", "median", "share", "universal", "law"] = "mean"
     experiment: Word
     cells: Filter
     against: Filter | None = None
+    teachers: Literal["above_chance", "with_room"] | None = None
     statistic: Word
-    over: Word
+    predicted: Word | None = Field(default=None, validate_default=True)
+    hit: Band | None = Field(default=None, validate_default=True)
+    over: Word | None = Field(default=None, validate_default=True)
     expected: Band
     beside: Word | None = None
     figure: Word
     awaits: Word | None = None
-    why: str = ""
+    why: str = Field(default="", validate_default=True)
 
-    @field_validator("statistic", "beside")
+    @field_validator("statistic", "predicted", "beside")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in JUDGED:
-            raise ValueError(f"choose from {', '.join(sorted(JUDGED))}")
+        known = {*JUDGED, *CROSS_FITTED}
+        if name is not None and name not in known:
+            raise ValueError(f"choose from {', '.join(sorted(known))}")
         return name
+
+    @field_validator(*NEEDED_BY)
+    @classmethod
+    def _where_needed(cls, value: Any, given: ValidationInfo) -> Any:
+        question, key = given.data.get("question"), str(given.field_name)
+        if question is not None and (value is not None) != (question in NEEDED_BY[key]):
+            wants = "needs" if value is None else "has no use for"
+            raise ValueError(f"question {question} {wants} {key}")
+        return value
 
     @field_validator("over")
     @classmethod
-    def _has_an_interval(cls, over: str, given: ValidationInfo) -> str:
+    def _has_an_interval(cls, over: str | None, given: ValidationInfo) -> str | None:
         judged = given.data.get("statistic"), given.data.get("against")
         if over == TEST_ROW and judged != ("mean_accuracy_gain", None):
             raise ValueError("over it only mean_accuracy_gain, without against, has an interval; choose another unit")
         return over
+
+    @field_validator("expected")
+    @classmethod
+    def _answers_the_question(cls, expected: Band, given: ValidationInfo) -> Band:
+        question = given.data.get("question")
+        if (question == "prediction") != (expected.value is not None):
+            raise ValueError("question prediction, and no other, expects a value")
+        if question in WITHIN_A_MARGIN and None in (expected.low, expected.high):
+            raise ValueError(f"question {question} needs both ends")
+        if question == "universal" and expected.high is None:
+            raise ValueError("question universal needs high, the rounding that is allowed")
+        return expected
+
+    @field_validator("why")
+    @classmethod
+    def _gives_a_reason(cls, why: str, given: ValidationInfo) -> str:
+        if not why and given.data.get("question") in WITHIN_A_MARGIN:
+            raise ValueError(f"question {given.data['question']} states here the reason for its margin")
+        return why
 
     @property
     def path(self) -> Path:

@@ -53,6 +53,11 @@ def pooled_rho(cells: pd.DataFrame) -> float:
     return float(cells["cross_term"].mean() / np.sqrt(cells["epsilon"].mean() * cells["misfit"].mean()))
 
 
+def squared_bound_violation(cells: pd.DataFrame) -> float:
+    """Most by which gain stays below misfit - 2 sqrt(epsilon * misfit) in any cell, as a share of its misfit."""
+    return float(((cells["bound"] - cells["gain"]) / cells["misfit"]).max())
+
+
 def share_above_bound(cells: pd.DataFrame) -> float:
     """Share of cells with gain >= misfit - 2 sqrt(epsilon * misfit)."""
     return float((cells["gain"] >= cells["bound"]).mean())
@@ -86,6 +91,7 @@ STATISTICS: dict[str, Statistic] = {
         epsilon_over_weak_error,
         pooled_rho,
         share_above_bound,
+        squared_bound_violation,
         median_relative_gap,
         student_error_over_variance,
         gap_recovered,

@@ -1,59 +1,81 @@
-"""Does a claim hold?  Rule: the interval over seeds or splits wholly inside the expected band -> holds; wholly outside
--> fails; otherwise inconclusive; without cells -> not run.  One unit has no interval, so it can settle nothing; but
-one student may be judged over its test rows, by the standard error of its paired gain in accuracy.
+"""Is a claim so?  Cells -> one value a unit -> the answer to its question (questions.py), with reason and power.
+
+One unit has no interval, so it can settle nothing; but one student may be judged over its test rows, by the standard
+error of its paired gain in accuracy.  Without cells the claim is not run.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipeline.summary import chosen
+from pipeline.summary import chosen, questions
 from pipeline.summary.chosen import NotRun
-from pipeline.summary.estimates import gain_over_rows, over_units, plain
+from pipeline.summary.crossfitted import CROSS_FITTED
+from pipeline.summary.designs import Design
+from pipeline.summary.estimates import gain_over_rows, plain
 from pipeline.summary.judged import JUDGED
-from pipeline.summary.statements import FILTERS, TEST_ROW, Band, Claim
+from pipeline.summary.statements import FILTERS, TEST_ROW, Claim
 from pipeline.summary.tables import Tables
 from pipeline.theory.intervals import Estimate
 
-Verdict = Literal["holds", "fails", "inconclusive", "not run"]
+LISTED = 20  # units whose values a reason lists
 
 
-def judge(claim: Claim, tables: Tables, confidence: float) -> dict[str, Any]:
+class Power(NamedTuple):
+    """What an inconclusive claim could have seen and would need; None where that is not known."""
+
+    half_width: float | None = None
+    units: int | None = None
+    minutes: float | None = None
+
+
+def judge(
+    claim: Claim, tables: Tables, confidence: float, designs: Mapping[str, Design] = MappingProxyType({})
+) -> dict[str, Any]:
     """The claim with what was measured, its interval, verdict and reason."""
+    design = designs.get(claim.experiment, Design())
+    overlap = design.overlap.get(claim.over, 0.0) if claim.over else 0.0
     try:
         cells = {name: chosen.select(claim, name, tables) for name in FILTERS if getattr(claim, name) is not None}
+        values: dict[str, float] = {}
+        if claim.over is None:
+            found = largest(claim, cells["cells"])
+        elif claim.over == TEST_ROW:
+            found = over_test_rows(claim, cells["cells"], confidence)
+        else:
+            values = measured(claim, cells)
+            found = questions.estimate(claim, [*values.values()], overlap, confidence)
     except NotRun as reason:
-        return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))))
-    if claim.over == TEST_ROW:
-        estimate = over_test_rows(claim, cells["cells"], confidence)
-        return _row(claim, estimate, verdict(estimate, claim.expected), claim.why)
-    measured = by_unit(claim, "statistic", cells["cells"])
-    if claim.against is not None:
-        measured = _less(claim, measured, by_unit(claim, "statistic", cells["against"]))
-    measure = claim.statistic if claim.against is None else "difference"
-    estimate = over_units(measure, list(measured.values()), confidence)
-    beside = by_unit(claim, "beside", cells["cells"]) if claim.beside else {}
-    return _row(claim, estimate, verdict(estimate, claim.expected), _reason(claim, measured, beside))
+        return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
+    word = questions.verdict(claim, found)
+    beside = by_unit(claim, "beside", cells["cells"]) if claim.beside and values else {}
+    lacks = power(claim, values, found, confidence, design) if word == "inconclusive" else Power()
+    reason = claim.why if claim.over == TEST_ROW else _reason(claim, values, beside, found, overlap)
+    return _row(claim, found, word, reason, lacks)
 
 
-def verdict(estimate: Estimate, expected: Band) -> Verdict:
-    """The rule stated at the top of this file."""
-    low, high = expected.ends()
-    if estimate.low >= low and estimate.high <= high:
-        return "holds"
-    return "fails" if estimate.high < low or estimate.low > high else "inconclusive"
+def measured(claim: Claim, cells: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    """One value a unit: the statistic, or its difference from that of `against`, or from what is `predicted` there."""
+    values = by_unit(claim, "statistic", cells["cells"])
+    if claim.predicted is not None:
+        return _less(claim, values, by_unit(claim, "predicted", cells.get("against", cells["cells"])))
+    return values if "against" not in cells else _less(claim, values, by_unit(claim, "statistic", cells["against"]))
 
 
 def by_unit(claim: Claim, key: str, cells: pd.DataFrame) -> dict[str, float]:
-    """The claim's `statistic` or `beside` of each unit.  Raises InputError where it has no value."""
-    values = {unit: _value(claim, key, member) for unit, member in chosen.units(claim, cells).items()}
-    for unit, value in values.items():
-        if not math.isfinite(value):
-            remedy = f"of {claim.over} {unit} it is {value}; choose cells for which it has a meaning"
-            raise claim.wrong(key, getattr(claim, key), remedy)
-    return values
+    """The claim's `statistic`, `predicted` or `beside` of each unit.  Raises InputError where it has no value."""
+    members = chosen.units(claim, cells)
+    if getattr(claim, key) in CROSS_FITTED:
+        return _cross_fitted(claim, key, members)
+    return {unit: _value(claim, key, member) for unit, member in members.items()}
+
+
+def largest(claim: Claim, cells: pd.DataFrame) -> Estimate:
+    """The statistic of all cells at once, the largest violation among them: it has no interval."""
+    return Estimate(_value(claim, "statistic", cells), math.nan, math.nan, len(cells))
 
 
 def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Estimate:
@@ -63,51 +85,105 @@ def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Esti
     return gain_over_rows(cells.iloc[0], confidence)
 
 
+def power(claim: Claim, values: Mapping[str, float], found: Estimate, confidence: float, design: Design) -> Power:
+    """What the interval could have seen, the units that would decide, and the minutes that those still lacking take."""
+    if not math.isfinite(found.low):
+        return Power()
+    overlap = design.overlap.get(str(claim.over), 0.0)
+    units = questions.units_needed(claim, [*values.values()], found, overlap, confidence)
+    known = units is not None and design.minutes is not None and claim.over != TEST_ROW
+    minutes = design.minutes / found.n * max(units - found.n, 0) if known else None
+    return Power(questions.half_width(found), units, minutes)
+
+
+def _cross_fitted(claim: Claim, key: str, members: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    if len(members) == 1:
+        raise NotRun(f"{getattr(claim, key)} chooses on the other {claim.over}s, and there is one alone.")
+    statistic = CROSS_FITTED[getattr(claim, key)]
+    return {
+        unit: _checked(
+            claim, key, unit, statistic(own, pd.concat([other for name, other in members.items() if name != unit]))
+        )
+        for unit, own in members.items()
+    }
+
+
 def _value(claim: Claim, key: str, cells: pd.DataFrame) -> float:
     name = getattr(claim, key)
     try:
-        return JUDGED[name](cells)
+        value = JUDGED[name](cells)
     except KeyError as error:
         raise claim.wrong(key, name, f"cells of {claim.experiment} lack its column {error}; choose another") from None
+    return _checked(claim, key, "all cells" if claim.over is None else str(cells[claim.over].iloc[0]), value)
 
 
-def _less(claim: Claim, measured: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
+def _checked(claim: Claim, key: str, unit: str, value: float) -> float:
+    if not math.isfinite(value):
+        place = unit if claim.over is None else f"{claim.over} {unit}"
+        remedy = f"of {place} it is {value}; choose cells for which it has a meaning"
+        raise claim.wrong(key, getattr(claim, key), remedy)
+    return value
+
+
+def _less(claim: Claim, values: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
     """Differences unit by unit."""
-    differences = {unit: measured[unit] - reference[unit] for unit in measured if unit in reference}
+    differences = {unit: values[unit] - reference[unit] for unit in values if unit in reference}
     if not differences:
         raise claim.wrong("over", claim.over, f"cells and against have no {claim.over} in common; choose another unit")
     return differences
 
 
-def _row(claim: Claim, estimate: Estimate | None, word: Verdict, why: str) -> dict[str, Any]:
+def _row(claim: Claim, found: Estimate | None, word: questions.Verdict, why: str, lacks: Power) -> dict[str, Any]:
     return plain(
         {
             "id": claim.id,
             "paper": claim.paper,
+            "kind": claim.kind,
             "statement": claim.statement,
             "wording": claim.wording,
+            "question": claim.question,
             "experiment": claim.experiment,
-            "measured": estimate and estimate.value,
-            "interval": [estimate.low, estimate.high] if estimate else [None, None],
-            "n": estimate.n if estimate else 0,
-            "unit": claim.over,
+            "measured": found and found.value,
+            "interval": [found.low, found.high] if found else [None, None],
+            "n": found.n if found else 0,
+            "unit": claim.over or "cell",
             "statistic": claim.statistic,
             "expected": claim.expected.model_dump(),
             "verdict": word,
+            "half_width": lacks.half_width,
+            "units_needed": lacks.units,
+            "minutes_needed": lacks.minutes,
             "why": why,
             "figure": claim.figure,
         }
     )
 
 
-def _reason(claim: Claim, measured: dict[str, float], beside: dict[str, float]) -> str:
-    low, high = claim.expected.ends()
-    inside = [unit for unit, value in measured.items() if low <= value <= high]
+def _reason(claim: Claim, values: dict[str, float], beside: dict[str, float], found: Estimate, overlap: float) -> str:
+    if claim.question == "universal":
+        return f"Largest over {found.n} cells. {claim.why}".strip()
+    inside = questions.hits(claim, [*values.values()])
     listed = ", ".join(
         f"{unit}: {value:.3g}" + (f" ({beside[unit]:.2g})" if unit in beside else "")
-        for unit, value in measured.items()
+        for unit, value in [*values.items()][:LISTED]
     )
+    more = f" and {len(values) - LISTED} more" if len(values) > LISTED else ""
     bracket = f"; in brackets {claim.beside.replace('_', ' ')}" if beside and claim.beside else ""
-    single = f" One {claim.over} gives no interval." if len(measured) == 1 else ""
-    text = f"In the band for {len(inside)} of {len(measured)} {claim.over}s ({listed}{bracket}).{single}"
-    return f"{text} {claim.why}".strip()
+    texts = [_counted(claim, len(inside), len(values)) + f" ({listed}{more}{bracket})."]
+    if len(values) == 1:
+        texts.append(f"One {claim.over} gives no interval.")
+    elif questions.without_spread(found):
+        texts.append("No spread, so no interval that could decide.")
+    elif not math.isfinite(found.low):
+        texts.append(f"So few {claim.over}s give no interval.")
+    if overlap:
+        texts.append(f"The {claim.over}s share rows, which the interval takes into account.")
+    return " ".join([*texts, claim.why]).strip()
+
+
+def _counted(claim: Claim, inside: int, units: int) -> str:
+    if claim.question == "prediction":
+        return f"Over {units} {claim.over}s"
+    if claim.question == "share":
+        return f"{inside} of {units} {claim.over}s are hits"
+    return f"In the band for {inside} of {units} {claim.over}s"

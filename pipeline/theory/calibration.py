@@ -130,13 +130,21 @@ def _pair(predicted: ArrayLike, outcome: ArrayLike, bins: int) -> tuple[Array, A
 
 
 def _bin(values: Array, bins: int, binning: str) -> NDArray[np.int64]:
-    """Bin of each value along the last axis: equal width on [0, 1], or equal numbers of points by rank."""
+    """Bin of each value along the last axis: equal width on [0, 1], or equal numbers of points by rank.
+
+    Equal values share a bin, that of their middle rank: an order among them would sort them by something else.
+    """
     if binning not in BINNINGS:
         raise ValueError(f"binning is '{binning}'; choose from {', '.join(BINNINGS)}")
     if binning == "width":
         return np.minimum((values * bins).astype(np.int64), bins - 1)
-    ranks = values.argsort(axis=-1, kind="stable").argsort(axis=-1, kind="stable")
-    return ranks * bins // values.shape[-1]
+    return np.apply_along_axis(_twice_middle_rank, -1, values) * bins // (2 * values.shape[-1])
+
+
+def _twice_middle_rank(values: Array) -> NDArray[np.int64]:
+    """First plus last rank of those equal to each value, shape (n,)."""
+    ordered = np.sort(values)
+    return np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") - 1
 
 
 def _per_bin(values: Array | None, where: NDArray[np.int64], bins: int) -> Array:

@@ -1,0 +1,27 @@
+"""How the units of each table of cells were made: whether they share rows, and what one more costs."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pipeline.core import artifacts, config, experiments
+
+
+class Design(NamedTuple):
+    """Of one experiment or study; the defaults say that nothing is known against independent units."""
+
+    overlap: Mapping[str, float] = {}  # by unit: test rows over training rows of resamples of one data set
+    minutes: float | None = None  # of the whole published study on two cores, as its settings state
+
+
+def read(tables: Iterable[str]) -> dict[str, Design]:
+    """A design for each table that is an experiment's or a published study's, by its name."""
+    known = {*config.experiments(), *experiments.studies()}
+    names = {table: table.removeprefix(f"{artifacts.PUBLISHED}/") for table in tables}
+    return {
+        table: Design(
+            dict(experiments.beside_evaluate(name, "OVERLAP")),
+            None if table == name else experiments.minutes(name),
+        )
+        for table, name in names.items()
+        if name in known
+    }
