@@ -110,7 +110,7 @@ def _check(names: Iterable[str]) -> None:
             raise InputError(f"figure '{name}' has source='{figure.source}'; {sources.SOURCES} has {', '.join(known)}")
         for needed in figure.cells:
             if not tables.can_be_made(needed):
-                raise InputError(f"figure '{name}' has cells of '{needed}'; {tables.NO_CELLS}")
+                raise InputError(f"figure '{name}' has cells of '{needed}'; choose {tables.WHOSE}")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pandas as pd
 from pipeline.summary import filters
 from pipeline.summary.filters import NoCells, NoColumn
 from pipeline.summary.statements import TEST_ROW, Claim
-from pipeline.summary.tables import CONTROLS, NO_CELLS, Tables, can_be_made
+from pipeline.summary.tables import CONTROLS, WHOSE, Tables, can_be_made
 
 
 class NotRun(Exception):
@@ -46,4 +46,4 @@ def _table(claim: Claim, tables: Tables, controls: bool) -> pd.DataFrame:
     if claim.awaits or can_be_made(claim.experiment):
         raise NotRun(f"no cells of {name} in this repository yet.")
     there = f"there are cells of {', '.join(tables)}"
-    raise claim.wrong("experiment", claim.experiment, f"{there}; {NO_CELLS}")
+    raise claim.wrong("experiment", claim.experiment, f"{there}; choose one of these, or {WHOSE}")

@@ -12,7 +12,7 @@ Tables = Mapping[str, pd.DataFrame]
 COUNTEREXAMPLES = (0.01, 0.05, 0.1, 0.2)  # how far the student leans to the right class
 CLASSIFICATION = ("kl", "digits")
 CONTROLS = "controls"
-NO_CELLS = "choose one of these, or an experiment of params.yaml, or published/<study> of a file in studies/"
+WHOSE = "an experiment of params.yaml, or published/<study> of a file in studies/"
 DIAGRAM = ("weak", "strong", "split", "seed", "role", "bin", "count", "confidence", "frequency")
 
 
