@@ -30,6 +30,18 @@ class Column(NamedTuple):
     place: Callable[[int], str]  # where the value of a row stands
 
 
+class Moved(NamedTuple):
+    """An estimate in both documents; ``share`` of the way from the reference to half of its interval's end."""
+
+    place: str
+    fresh: float
+    reference: float
+    share: float
+
+
+Ends = tuple[float, float, float]  # an estimate and the ends of its interval
+
+
 def tables(fresh: bytes, reference: bytes, keys: Sequence[str]) -> list[Column]:
     """Columns of two CSV tables, row by row; ``keys``: columns that name a row."""
     new, old = (pd.read_csv(BytesIO(content), dtype=dict.fromkeys(NAMES, str)) for content in (fresh, reference))
@@ -49,6 +61,46 @@ def documents(fresh: bytes, reference: bytes) -> list[Column]:
         _column(name, *(_values(side, places) for side in (new, old)), places.__getitem__)
         for name, places in columns.items()
     ]
+
+
+def estimates(fresh: bytes, reference: bytes) -> list[Moved]:
+    """Every estimate with an interval in a JSON document: how far it moved within the interval of the reference."""
+    new, old = (dict(_estimates(json.loads(content), "")) for content in (fresh, reference))
+    return [_moved(place, new.get(place), old.get(place)) for place in dict.fromkeys([*old, *new])]
+
+
+def _moved(place: str, new: Ends | None, old: Ends | None) -> Moved:
+    if new is None or old is None:
+        return Moved(place, float("nan"), float("nan"), float("inf"))
+    (value, *_), (middle, low, high) = new, old
+    room = (high - middle) / 2 if value > middle else (middle - low) / 2
+    away = abs(value - middle)
+    return Moved(place, value, middle, 0.0 if away == 0 else away / room if room > 0 else float("inf"))
+
+
+def _estimates(value: Any, place: str) -> Iterator[tuple[str, Ends]]:
+    if isinstance(value, Mapping):
+        found = _ends(value)
+        if found is not None:
+            yield place, found
+            return
+        for key, item in value.items():
+            yield from _estimates(item, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for key, item in _listed(value):
+            yield from _estimates(item, f"{place}[{key}]")
+
+
+def _ends(value: Mapping[str, Any]) -> Ends | None:
+    if "interval" in value:
+        ends = (value.get("measured"), *value["interval"])
+    else:
+        ends = (value.get("value", value.get("mean")), value.get("low"), value.get("high"))
+    return ends if all(isinstance(end, int | float) for end in ends) else None
+
+
+def _listed(value: list[Any]) -> list[tuple[Any, Any]]:
+    return [(item["id"] if isinstance(item, Mapping) and "id" in item else i, item) for i, item in enumerate(value)]
 
 
 def _values(leaves: Mapping[str, Any], places: list[str]) -> pd.Series:
@@ -75,8 +127,7 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
         for key, item in value.items():
             yield from _leaves(item, f"{place}.{key}".lstrip("."))
     elif isinstance(value, list):
-        rows = [(item["id"] if isinstance(item, Mapping) and "id" in item else i, item) for i, item in enumerate(value)]
-        for key, item in rows:
+        for key, item in _listed(value):
             yield from _leaves(item, f"{place}[{key}]")
     else:
         yield place, value

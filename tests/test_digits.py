@@ -16,8 +16,25 @@ from pipeline.measures import classification as measures
 
 
 @pytest.fixture
-def table(ran: Callable[..., Path]) -> pd.DataFrame:
+def everything(ran: Callable[..., Path]) -> pd.DataFrame:
     return cells.read(ran("digits") / "results/digits/cells.csv")
+
+
+@pytest.fixture
+def table(everything: pd.DataFrame) -> pd.DataFrame:
+    return cells.without_controls(everything)
+
+
+def test_controls_do_what_their_names_say(everything: pd.DataFrame) -> None:
+    controls = cells.controls(everything)
+    assert set(controls["control"]) == {"random", "shuffled", "constant", "itself", "teachers_labels"}
+    last = controls[controls["epoch"].isna() | (controls["epoch"] == 4)].groupby("control")
+    assert last.size().to_dict() == {"random": 2, "shuffled": 2, "constant": 2, "itself": 2, "teachers_labels": 6}
+    accuracy = last["weak_accuracy"].mean()
+    assert accuracy[["random", "shuffled", "constant"]].max() < 0.25 < accuracy["itself"]
+    wrong = everything[everything["weak_accuracy"] < 1]
+    shares = wrong["copied"] + wrong["corrected"]
+    assert (shares <= 1 + 1e-9).all() and (wrong["copied"] >= 0).all()
 
 
 def test_cells_obey_the_contract(table: pd.DataFrame) -> None:

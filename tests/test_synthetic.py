@@ -15,15 +15,24 @@ from pipeline.experiments.synthetic.common.panels import PANELS, unpack
 
 
 @pytest.fixture
-def table(ran: Callable[..., Path]) -> pd.DataFrame:
+def everything(ran: Callable[..., Path]) -> pd.DataFrame:
     return cells.read(ran("synthetic") / "results/synthetic/cells.csv")
+
+
+@pytest.fixture
+def table(everything: pd.DataFrame) -> pd.DataFrame:
+    return cells.without_controls(everything)
 
 
 def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
     assert tuple(table.columns) == cells.COLUMNS
-    assert len(table) == 2 * 3 * 2 * 2 * 4 and set(table["panel"]) == set(PANELS)
-    np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-8)
-    np.testing.assert_allclose(table["gain"], table["weak_error"] - table["student_error"], atol=1e-8)
+    first = table[table["seed"] < 2]
+    assert len(first) == 2 * 3 * 2 * 2 * 4 and set(first["panel"]) == set(PANELS)
+    further = table[table["seed"] == 2]
+    assert len(further) == 2 * 4 and set(further["panel"]) == {"pretrained"} and set(further["inputs"]) == {"reused"}
+    written = 1e-9 * table["weak_error"].max()  # ten digits of numbers of this size
+    np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=written)
+    np.testing.assert_allclose(table["gain"], table["weak_error"] - table["student_error"], atol=written)
     assert (table["epsilon"] <= table["ceiling_error"] + 1e-9).all()
     assert (table["epsilon"] <= table["student_error"] + 1e-9).all()
     realizable = table[table["panel"] == "realizable"]
@@ -32,6 +41,22 @@ def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
     np.testing.assert_allclose(
         other["rho"] * np.sqrt(other["epsilon"] * other["misfit"]), other["cross_term"], rtol=1e-6
     )
+
+
+def test_controls_do_what_their_names_say(everything: pd.DataFrame) -> None:
+    controls = cells.controls(everything)
+    assert (controls.groupby(["panel", "control"]).size() == 2 * 2).all() and len(controls) == 3 * 6 * 2 * 2
+    written = 1e-9 * everything["weak_error"].max()
+    np.testing.assert_allclose(controls["misfit"] - controls["gain"], 2 * controls["cross_term"], atol=written)
+    constant = controls.query("control == 'constant'")
+    # The mean of 96 labels, judged on 128 others: its error is their variance, and its student repeats it.
+    np.testing.assert_allclose(constant["weak_error"], constant["truth_variance"], rtol=0.2)
+    assert (constant["misfit"] < 1e-9 * constant["weak_error"]).all()
+    assert (controls.query("control == 'random'")["weak_error"] > constant["weak_error"].to_numpy()).all()
+    itself = controls.query("control == 'itself'")
+    assert (itself["misfit"] < 0.1 * itself["weak_error"]).mean() > 0.8
+    taught = controls.query("control == 'teachers_labels' and panel == 'realizable'")
+    assert (taught["student_error"] < taught["weak_error"]).all()
 
 
 def test_the_exact_ceiling_reaches_the_truth_where_it_can(table: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """A fresh run against the results that came: silent where equal, and exact about what differs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,75 @@ def test_a_difference_names_file_column_and_cell(
     told = lines(capsys)
     assert expected in told[str(path)]
     assert sorted(told.values())[-2:] == ["same bytes", "same bytes"]
+
+
+ESTIMATE = {"value": 0.9, "low": 0.8, "high": 1.0, "n": 5}
+
+
+@pytest.fixture
+def trained(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same results, of an experiment whose libraries amplify rounding, with estimates in the figure."""
+    monkeypatch.setattr(verify, "_reason", lambda name: ("training",) if name == "synthetic" else ())
+    document = {"reading": "above", "groups": [{"dataset": "esol", "gain": ESTIMATE, "points": [1.0, 2.0]}]}
+    artifacts.write_json(FIGURE, document)
+    artifacts.write_json(verify.JUDGED, [CLAIM | BAND, CLAIM | BAND | {"id": "edge", "expected": {"low": 0.78}}])
+    if (repository / ".git").exists():
+        commit(repository, "other results")
+    else:
+        shutil.rmtree(reference.KEPT)
+        reference.keep()
+    return repository
+
+
+BAND = {"expected": {"low": 0.5}, "n": 5, "question": "mean"}
+
+
+def test_estimates_within_the_inner_half_pass_whatever_the_cells_do(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit_cells(gain=2.5)
+    edit_json(FIGURE, lambda figure: figure["groups"][0].update(gain=ESTIMATE | {"value": 0.94}, points=[1.0, 5.0]))
+    edit_json(verify.JUDGED, lambda claims: claims[1].update(measured=0.87, verdict="inconclusive"))
+    verify.main()
+    told = lines(capsys)
+    assert "judged by their estimates" in told[str(CELLS)]
+    assert "1 estimates in the inner half of their intervals, at worst 0.8 of it (groups[0].gain" in told[str(FIGURE)]
+    assert told[str(verify.JUDGED)].endswith("1 borderline verdicts turned (edge)")
+
+
+BEYOND: dict[str, tuple[Callable[[], object], Path, str]] = {
+    "estimate": (
+        lambda: edit_json(FIGURE, lambda figure: figure["groups"][0].update(gain=ESTIMATE | {"value": 0.96})),
+        FIGURE,
+        "DIFFERS in 1 of 1 estimates, which leave the inner half of their interval, first groups[0].gain: 0.96",
+    ),
+    "gone": (lambda: edit_json(FIGURE, lambda figure: figure["groups"].clear()), FIGURE, "DIFFERS in 1 of 1 estimates"),
+    "name": (
+        lambda: edit_json(FIGURE, lambda figure: figure["groups"][0].update(dataset="lipop")),
+        FIGURE,
+        "lipop against esol",
+    ),
+    "verdict": (
+        lambda: edit_json(verify.JUDGED, lambda claims: claims[0].update(verdict="fails")),
+        verify.JUDGED,
+        "DIFFERS in 1 verdicts, first equality: fails against holds",
+    ),
+    "measured": (
+        lambda: edit_json(verify.JUDGED, lambda claims: claims[0].update(measured=0.96)),
+        verify.JUDGED,
+        "first [equality]: 0.96 against 0.9",
+    ),
+    "row": (lambda: edit_cells(panel="perturbed"), CELLS, "perturbed against realizable"),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_leaves_the_inner_half_is_named(name: str, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change, path, expected = BEYOND[name]
+    change()
+    with pytest.raises(InputError, match=f"1 of 3 files of results differ .* first {path};"):
+        verify.main()
+    assert expected in lines(capsys)[str(path)]
 
 
 def test_a_damaged_table_is_named(repository: Path) -> None:

@@ -45,6 +45,9 @@ class Bundle(Mapping[str, Any]):
                 return read_item(path)
         raise InputError(f"{self.folder} has no item '{name}'; run `dvc repro` to make it anew")
 
+    def __contains__(self, name: object) -> bool:
+        return any(path.stem == name for path in self.folder.iterdir())
+
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(path.stem for path in self.folder.iterdir()))
 

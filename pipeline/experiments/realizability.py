@@ -131,7 +131,7 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     """Cells of panel b with the columns `schedule` and `epochs` of the strong pretraining, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     panels, inputs = settings.represent.panels(), settings.labels.inputs
-    cells = measure_all(settings.data, panels, settings.strong.heads, inputs, bundles, pool)
+    cells = measure_all(settings.data, settings.data.seeds, panels, settings.strong.heads, inputs, bundles, pool)
     schedules, epochs = zip(*cells["panel"].str.split("-"), strict=True)
     cells = cells.assign(panel="pretrained", schedule=schedules, epochs=[int(text) for text in epochs])
     return {"cells": cells, "metrics": by_unit(cells, "seed", KEYS, settings.evaluate.confidence)}

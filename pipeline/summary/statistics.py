@@ -68,6 +68,16 @@ def median_relative_gap(cells: pd.DataFrame) -> float:
     return float(((cells["misfit"] - cells["gain"]).abs() / cells["misfit"]).median())
 
 
+def student_error_over_variance(cells: pd.DataFrame) -> float:
+    """Student's error as a share of the truth's variance: 1 is what the mean label would reach."""
+    return float(cells["student_error"].mean() / cells["truth_variance"].mean())
+
+
+def gap_recovered(cells: pd.DataFrame) -> float:
+    """(weak - student) / (weak - ceiling) of mean errors: the share of what true labels would bring."""
+    return mean_gain(cells) / float((cells["weak_error"] - cells["ceiling_error"]).mean())
+
+
 STATISTICS: dict[str, Statistic] = {
     function.__name__: function
     for function in (
@@ -83,5 +93,7 @@ STATISTICS: dict[str, Statistic] = {
         share_above_bound,
         squared_bound_violation,
         median_relative_gap,
+        student_error_over_variance,
+        gap_recovered,
     )
 }

@@ -50,7 +50,7 @@ def judge(
             found = questions.estimate(claim, [*values.values()], overlap, confidence)
     except NotRun as reason:
         return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
-    word = questions.verdict(claim, found)
+    word = questions.verdict(claim.question, claim.expected, found)
     beside = by_unit(claim, "beside", cells["cells"]) if claim.beside and values else {}
     lacks = power(claim, values, found, confidence, design) if word == "inconclusive" else Power()
     reason = claim.why if claim.over == TEST_ROW else _reason(claim, values, beside, found, overlap)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.artifacts import Arrays
+from pipeline.core.cells import without_controls
 from pipeline.core.parallel import Pool
+from pipeline.experiments.digits.common import controls
 from pipeline.experiments.digits.common.splits import one_hot, unit
 from pipeline.experiments.digits.common.students import TEMPERED, ceiling, predict, runs, teacher
 from pipeline.experiments.digits.settings import CLASSES, Settings
@@ -34,7 +36,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     tables = [_table(i, measured[unit(i)], settings) for i in range(settings.data.splits)]
     cells = pd.concat(tables, ignore_index=True)
     cells = measures.ordered(cells, extra_columns(settings.evaluate.bins))
-    last = cells[(cells["epoch"].isna() | (cells["epoch"] == settings.strong.epochs[-1])) & (cells["noise"] == 0)]
+    real = without_controls(cells)
+    last = real[(real["epoch"].isna() | (real["epoch"] == settings.strong.epochs[-1])) & (real["noise"] == 0)]
     groups = ("weak", "strong", "class", "loss", "direction")
     return {
         "cells": cells,
@@ -73,7 +76,10 @@ def measure(
                 f"weak_{part}": fitted[f"{place}/{part}"][step][: len(names)] for part in ("objective", "validation")
             }
             found |= {f"{place}/{epoch}/{OWN_DIRECTION[loss]}/{name}": values for name, values in columns.items()}
-    for key, columns in _mixtures(settings, truth, views, weak[unit(split)], fitted, best):
+    for key, columns in (
+        *_mixtures(settings, truth, views, weak[unit(split)], fitted, best),
+        _without_teacher(settings, truth, views, weak[unit(split)], best),
+    ):
         found |= {f"{key}/{name}": values for name, values in columns.items()}
     return found
 
@@ -93,6 +99,18 @@ def _mixtures(
             columns = _columns(settings, truth, teachers, students, best[width], direction)
             columns["certificate"] = fitted[f"{width}/mixtures/gap"][: len(names)]
             yield f"{width}/mixture/0/0/{direction}", columns
+
+
+def _without_teacher(
+    settings: Settings, truth: Array, views: Arrays, weak: Arrays, best: Mapping[int, Array]
+) -> tuple[str, Arrays]:
+    """The strong model on each teacher's own true labels, in the place of that teacher's student."""
+    floor, width, names = settings.data.floor, settings.represent.widths[-1], settings.represent.teachers
+    teachers = np.stack([teacher(f"{name}/0/1", views, weak, floor) for name in names])
+    own = views[f"strong-{width}"]
+    students = np.stack([predict(own, weak[f"{controls.NO_TEACHER}.{name}"], floor) for name in names])
+    columns = _columns(settings, truth, teachers, students, best[width], "forward")
+    return f"{width}/{controls.NO_TEACHER}/0/0/forward", columns
 
 
 def _columns(settings: Settings, truth: Array, teachers: Array, students: Array, best: Array, direction: str) -> Arrays:
@@ -124,20 +142,21 @@ def _table(split: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
 
 def _labelled(key: str, cells: pd.DataFrame, sets: Mapping[str, list[str]], settings: Settings) -> pd.DataFrame:
     width, loss, rate, epoch, direction = key.split("/")
-    convex = loss == "mixture"
+    convex, without = loss == "mixture", loss == controls.NO_TEACHER
     names = sets.get(f"{width}/{loss}/{rate}", [f"{name}/0/1" for name in settings.represent.teachers])
     weak, noise, power = zip(*(name.split("/") for name in names), strict=True)
     family = "mixture" if convex else "softmax"
     return cells.assign(
         strong=f"random-{width}",
         weak=weak,
+        control=[controls.NO_TEACHER if without else name if name in controls.TEACHERS else np.nan for name in weak],
         head=family,
         **{"class": family},
-        loss="reverse_kl" if convex else loss,
+        loss="reverse_kl" if convex else "cross_entropy" if without else loss,
         direction=direction,
         inputs="fresh",
-        epoch=np.nan if convex else int(epoch),
-        lr=np.nan if convex else float(rate),
+        epoch=np.nan if convex or without else int(epoch),
+        lr=np.nan if convex or without else float(rate),
         noise=[float(value) for value in noise],
         sharpening=[np.nan if value == TEMPERED else float(value) for value in power],
         tempered=[value == TEMPERED for value in power],

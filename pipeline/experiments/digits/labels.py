@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
+from pipeline.experiments.digits.common import controls
 from pipeline.experiments.digits.common.splits import stream, unit
 from pipeline.experiments.digits.common.students import TEMPERED, predict
 from pipeline.experiments.digits.settings import Labels, Settings
@@ -46,4 +47,6 @@ def label(
             labels[f"{name}/0/{power:g}"] = corruption.sharpened(clean, power, floor)
         for rate in settings.noise:
             labels[f"{name}/{rate:g}/1"] = corruption.noisy(clean, rate, stream(seed, split, f"noise-{name}"))
+    for name in controls.TEACHERS:
+        labels[f"{name}/0/1"] = predict(controls.view(name, views)[images], teachers[name], floor)
     return labels

@@ -1,7 +1,8 @@
 """Represent all images: random ReLU features of growing width for the students, poor views for the teachers.
 
 Random features have seen no label and no other image: a ladder of strength without a training choice, and on each a
-softmax head is convex in its logits.  One item per split: `strong-<width>` and each teacher's name -> (1797, h).
+softmax head is convex in its logits.  One item per split: `strong-<width>`, each teacher's name, and `pixels`, on which
+control teachers stand -> (1797, h).
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
+from pipeline.experiments.digits.common.controls import PIXELS
 from pipeline.experiments.digits.common.splits import stream, unit
 from pipeline.experiments.digits.settings import Represent, Settings
 
@@ -24,7 +26,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 
 def represent(seed: int, split: int, pixels: np.ndarray, settings: Represent) -> Arrays:
     """Representations of one split."""
-    views = {}
+    views = {PIXELS: pixels}
     for width in settings.widths:
         views[f"strong-{width}"] = random_features(stream(seed, split, f"strong-{width}"), pixels, width)
     for name, teacher in settings.teachers.items():

@@ -1,6 +1,7 @@
 """Train the teachers on true labels of their part, and fit their temperature on the calibration part.
 
-One item per split: `<teacher>` -> head (h + 1, 10), `<teacher>.temperature` -> (1,).
+One item per split: `<teacher>` -> head (h + 1, 10), `<teacher>.temperature` -> (1,); control teachers likewise, without
+temperature, and `teachers_labels.<teacher>`, the strong model on the labels that this teacher saw.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
+from pipeline.experiments.digits.common import controls
 from pipeline.experiments.digits.common.splits import one_hot, stream, unit
 from pipeline.experiments.digits.settings import CLASSES, Settings, Teacher
 from pipeline.models.softmax import heads as softmax
@@ -40,7 +42,7 @@ def fit_teachers(
     teachers: Mapping[str, Teacher],
     settings: AdamW,
 ) -> Arrays:
-    """Teachers of one split."""
+    """Teachers and controls of one split."""
     parts, labels, views = data[unit(split)], data["digits"]["labels"], represent[unit(split)]
     fitted = {}
     for name, teacher in teachers.items():
@@ -49,7 +51,17 @@ def fit_teachers(
         held_out = parts["calibration"]
         fitted[name] = head
         fitted[f"{name}.temperature"] = temperature(views[name][held_out], labels[held_out], head)
-    return fitted
+    own = controls.strong(views)
+    for name, teacher in teachers.items():
+        shown = parts["teacher"][: teacher.labels]
+        generator = stream(seed, split, f"teachers-labels-{name}")
+        fitted[f"{controls.NO_TEACHER}.{name}"] = train(generator, views[own][shown], labels[shown], settings)
+
+    def trained(name: str, features: np.ndarray, told: np.ndarray) -> np.ndarray:
+        return train(stream(seed, split, f"control-{name}"), features, told, settings)
+
+    drawn = stream(seed, split, "controls")
+    return {**fitted, **controls.teachers(drawn, views, labels, parts["teacher"], trained)}
 
 
 def train(generator: np.random.Generator, features: np.ndarray, labels: np.ndarray, settings: AdamW) -> np.ndarray:

@@ -21,7 +21,12 @@ from pipeline.models.softmax import heads as softmax
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Data of every seed."""
-    return pool.map(draw, {unit(seed): (seed, settings.data) for seed in settings.data.seeds})
+    data = settings.data
+    fewer = data.model_copy(update={"tasks": data.further.tasks})
+    units = {unit(seed): (seed, data) for seed in data.seeds} | {
+        unit(seed): (seed, fewer) for seed in data.further.seeds
+    }
+    return pool.map(draw, units)
 
 
 def draw(seed: int, data: Data) -> Arrays:

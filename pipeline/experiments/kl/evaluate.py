@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.artifacts import Arrays
+from pipeline.core.cells import without_controls
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import students
+from pipeline.experiments.kl.common import controls, students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.setting import Setting
 from pipeline.experiments.kl.common.students import STUDENTS
@@ -27,12 +28,11 @@ OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every seed, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
-    units = {unit(seed): (seed, settings, *bundles) for seed in settings.data.seeds}
-    measured = pool.map(measure, units)
-    tables = [_table(seed, measured[unit(seed)], settings) for seed in settings.data.seeds]
-    cells = pd.concat(tables, ignore_index=True)
-    cells = measures.ordered(cells)
-    solved = cells[cells["epoch"].isna()]
+    seeds = settings.data.every_seed()
+    measured = pool.map(measure, {unit(seed): (seed, settings, *bundles) for seed in seeds})
+    tables = [_table(seed, measured[unit(seed)], settings) for seed in seeds]
+    cells = measures.ordered(pd.concat(tables, ignore_index=True))
+    solved = without_controls(cells)[cells["epoch"].isna()]
     groups = ("panel", "class", "loss", "direction", "inputs")
     return {"cells": cells, "metrics": by_unit(solved, "seed", groups, settings.evaluate.confidence)}
 
@@ -51,7 +51,8 @@ def measure(
     found: Arrays = {}
     for key, columns in (
         *_solved(settings, samples, networks, teachers, fitted),
-        *_curves(settings, samples, networks, teachers, fitted),
+        *(_curves(settings, samples, networks, teachers, fitted) if seed in settings.data.seeds else ()),
+        *(_controls(seed, settings, samples, networks, weak, strong) if f"controls-{seed}" in weak else ()),
     ):
         found |= {f"{key}/{name}": np.asarray(values, dtype=np.float64) for name, values in columns.items()}
     return found
@@ -100,6 +101,34 @@ def _curves(
             yield "/".join(["curve", loss, *(f"{value:g}" for value in cell), str(epoch)]), found
 
 
+def _controls(
+    seed: int,
+    settings: Settings,
+    samples: Arrays,
+    networks: Arrays,
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Iterator[tuple[str, Arrays]]:
+    """`control/<panel>/<class>.<loss>/<control>/<direction>` of students of control teachers, each in its direction."""
+    stored, fitted, tasks = weak[f"controls-{seed}"], strong[f"controls-{seed}"], slice(settings.weak.control_tasks)
+    part = {name: array[tasks] if "evaluation" in name else array for name, array in samples.items()}
+    real = {name: heads[tasks] for name, heads in weak[unit(seed)].items()}
+    for panel, (family, kind) in product(PANELS, controls.STUDENTS.items()):
+        setting = Setting(panel, family, settings, part, networks, real)
+        epsilon, direction = setting.class_minimum(settings.strong.exact), OWN_DIRECTION[STUDENTS[kind].loss]
+        ceiling = setting.predict(fitted[f"{panel}.{family}.ceiling"])
+        for control in (*controls.TEACHERS, controls.NO_TEACHER):
+            place, teacher = f"{panel}.{family}.{control}", setting.teacher
+            if control != controls.NO_TEACHER:
+                inputs = part["evaluation_inputs"]
+                teacher = controls.predict(place, stored, networks, inputs, setting.floor).astype(np.float64)
+            student = setting.predict(fitted[place])
+            floor, bins = setting.floor, settings.evaluate.bins
+            found = measures.measure(setting.truth, teacher, student, ceiling, floor, bins) | {"epsilon": epsilon}
+            found |= measures.directed(direction, setting.truth, teacher, student)
+            yield f"control/{panel}/{kind}/{control}/{direction}", found
+
+
 def _common(setting: Setting, student: np.ndarray, ceiling: np.ndarray, evaluate: Evaluate, tasks: slice) -> Arrays:
     truth, teacher = setting.truth[tasks], setting.teacher[tasks]
     return measures.measure(truth, teacher, student, ceiling, setting.floor, evaluate.bins)
@@ -128,8 +157,11 @@ def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
 
 def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     sort, *parts = key.split("/")
-    if sort == "solved":
+    control: str | float = np.nan
+    if sort in ("solved", "control"):
         panel, kind, inputs, direction = parts
+        if sort == "control":
+            inputs, control = "fresh", inputs
         family, loss = kind.split(".")
         extra = {"epoch": np.nan, "lr": np.nan, "noise": 0.0, "sharpening": 1.0, "n_train": settings.data.samples}
     else:
@@ -137,6 +169,14 @@ def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame
         panel, family, inputs, direction = CURVE_PANEL, "softmax", settings.labels.inputs[0], OWN_DIRECTION[loss]
         extra = {"epoch": int(epoch), "lr": float(rate), "noise": float(noise), "sharpening": float(power)}
         extra["n_train"] = settings.strong.curves.samples
-    names = {"panel": panel, "class": family, "head": family, "loss": loss, "direction": direction, "inputs": inputs}
+    names = {
+        "panel": panel,
+        "control": control,
+        "class": family,
+        "head": family,
+        "loss": loss,
+        "direction": direction,
+        "inputs": inputs,
+    }
     weak, strong = PANELS[panel]
     return cells.assign(**names, **extra, weak=weak, strong=strong, task=range(len(cells)))

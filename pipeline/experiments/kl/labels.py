@@ -1,6 +1,7 @@
 """Let the teachers label the student's inputs: those they were trained on, or fresh ones.
 
-One item per seed: `<family>.<weak representation>.<inputs>` -> probabilities (tasks, n, k), floored.
+One item per seed: `<family>.<weak representation>.<inputs>` -> probabilities (tasks, n, k), floored; and
+`controls-<seed>`: `<panel>.<family>.<control>` likewise, for fresh inputs.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import students
+from pipeline.experiments.kl.common import controls, students
 from pipeline.experiments.kl.settings import Settings
 from pipeline.experiments.synthetic.common.panels import SAMPLES, unit, unpack
 
@@ -19,7 +20,19 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Weak labels of every seed."""
     bundles = (upstream["data"], upstream["represent"], upstream["weak"])
     arguments = (*bundles, settings.labels.inputs, settings.data.floor)
-    return pool.map(label, {unit(seed): (seed, *arguments) for seed in settings.data.seeds})
+    real = {unit(seed): (seed, *arguments) for seed in settings.data.every_seed()}
+    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["weak"]]
+    control = {f"controls-{seed}": (seed, *bundles, settings.data.floor) for seed in with_controls}
+    return {**pool.map(label, real), **pool.map(label_by_controls, control)}
+
+
+def label_by_controls(
+    seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays], floor: float
+) -> Arrays:
+    """Labels of fresh inputs by one seed's control teachers."""
+    samples, stored = data[unit(seed)], weak[f"controls-{seed}"]
+    networks, inputs = {**represent[unit(seed)], **samples}, samples[SAMPLES["fresh"]]
+    return {name: controls.predict(name, stored, networks, inputs, floor).astype(np.float32) for name in stored}
 
 
 def label(

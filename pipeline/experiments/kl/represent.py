@@ -22,8 +22,8 @@ from pipeline.models.softmax import pretraining
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Representations of every seed."""
-    data = upstream["data"]
-    names = {(seed, role): f"{unit(seed)}-{role}" for role in ROLES for seed in settings.data.seeds}
+    data, seeds = upstream["data"], settings.data.every_seed()
+    names = {(seed, role): f"{unit(seed)}-{role}" for role in ROLES for seed in seeds}
     trained = pool.map(
         pretrain,
         {name: (seed, role, data, settings.represent, pool.checkpoint(name)) for (seed, role), name in names.items()},
@@ -34,7 +34,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
             **trained[names[seed, "strong"]],
             **perturb(seed, unpack("truth", data[unit(seed)]), settings.represent.perturbation),
         }
-        for seed in settings.data.seeds
+        for seed in seeds
     }
 
 

@@ -8,10 +8,18 @@ from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Pos
 from pipeline.experiments.synthetic.settings import Inputs, Perturbation
 
 
+class Further(Block):
+    """Further pretrainings, each with fewer tasks and without curves: a claim is judged over seeds."""
+
+    seeds: tuple[Seed, ...]
+    tasks: Annotated[int, Field(ge=3)]
+
+
 class Data(Block):
     """Truth network, tasks and sample sizes; how the truth's logits are scaled and its probabilities floored."""
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    further: Further
     input_dimension: Count
     width: Count
     classes: Annotated[int, Field(ge=2)]
@@ -25,6 +33,10 @@ class Data(Block):
     tasks: Annotated[int, Field(ge=3)]
     samples: Annotated[int, Field(ge=32)]
     evaluation_samples: Annotated[int, Field(ge=32)]
+
+    def every_seed(self) -> tuple[int, ...]:
+        """All seeds, the further ones last."""
+        return (*self.seeds, *self.further.seeds)
 
     @model_validator(mode="after")
     def _floor_below_uniform(self) -> "Data":
@@ -47,6 +59,12 @@ class Exact(Block):
     minimum_active: Count
     tolerance: Positive
     maximum_steps: Count
+
+
+class Weak(Exact):
+    """How teachers are fitted, and for how many tasks a seed has control teachers."""
+
+    control_tasks: Annotated[int, Field(ge=0)]
 
 
 class Labels(Block):
@@ -88,7 +106,7 @@ class Settings(Block):
 
     data: Data
     represent: Represent
-    weak: Exact
+    weak: Weak
     labels: Labels
     strong: Strong
     evaluate: Evaluate

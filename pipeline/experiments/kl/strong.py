@@ -3,7 +3,7 @@
 One item per seed.  Solved students: `<panel>.<class>.<loss>.<inputs>.{student,ceiling}` and their `...certificate`.
 Curves, in the pretrained panel, softmax heads by AdamW: `curve.<loss>.<lr>.<noise>.<sharpening>` -> heads after each
 of the epochs (epochs, tasks, width + 1, k), with `....objective` on the training labels and `....validation` on weak
-labels of other inputs, corrupted alike (epochs, tasks).
+labels of other inputs, corrupted alike (epochs, tasks).  `controls-<seed>`: `<panel>.<family>.{<control>,ceiling}`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import corruption, students
+from pipeline.experiments.kl.common import controls, corruption, students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.kl.settings import Curves, Exact, Settings
@@ -29,17 +29,44 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Students, ceilings and curves of every seed."""
     bundles = (upstream["data"], upstream["represent"], upstream["labels"])
     floor, strong = settings.data.floor, settings.strong
-    keys = list(product(settings.data.seeds, PANELS, settings.labels.inputs))
+    keys = list(product(settings.data.every_seed(), PANELS, settings.labels.inputs))
+    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["labels"]]
+    control = {f"controls-{seed}": (seed, *bundles, floor, strong.exact) for seed in with_controls}
     solved = {_name(*key): (*key, *bundles, floor, strong.exact) for key in keys}
     source = settings.labels.inputs[0]
     trained = {f"{unit(seed)}-curves": (seed, source, *bundles, floor, strong.curves) for seed in settings.data.seeds}
     items = {**pool.map(fit, solved), **pool.map(train, trained)}
-    return {
+    real = {
         unit(seed): {
             name: array for item in items if item.startswith(f"{unit(seed)}-") for name, array in items[item].items()
         }
-        for seed in settings.data.seeds
+        for seed in settings.data.every_seed()
     }
+    return {**real, **pool.map(fit_controls, control)}
+
+
+def fit_controls(
+    seed: int,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    labels: Mapping[str, Arrays],
+    floor: float,
+    exact: Exact,
+) -> Arrays:
+    """Students of one seed's control teachers, and the strong model on the true labels of the teacher's sample."""
+    samples, told = data[unit(seed)], labels[f"controls-{seed}"]
+    networks, experts, fitted = {**represent[unit(seed)], **samples}, samples["pretraining_heads"], {}
+    for name, (family, kind) in product(PANELS, controls.STUDENTS.items()):
+        targets = {key: (target, "fresh") for key, target in told.items() if key.startswith(f"{name}.{family}.")}
+        tasks = len(next(iter(targets.values()))[0])
+        for key, source in (("ceiling", "fresh"), (controls.NO_TEACHER, "reused")):
+            truth = samples[f"{family}_{SAMPLES[source].replace('inputs', 'truth')}"][:tasks]
+            targets[f"{name}.{family}.{key}"] = (truth, source)
+        network = unpack(PANELS[name].strong, networks)
+        seen = {source: students.features(network, samples[SAMPLES[source]][:tasks]) for source in ("fresh", "reused")}
+        for key, (target, source) in targets.items():
+            fitted[key] = students.fit(STUDENTS[kind], seen[source], target, experts, floor, exact)["fitted"]
+    return fitted
 
 
 def fit(

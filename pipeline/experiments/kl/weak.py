@@ -1,6 +1,7 @@
 """Fit the teachers: softmax heads on the frozen weak representation and true labels, by cross-entropy to its optimum.
 
-One item per seed: `<family>.<weak representation>` -> heads (tasks, width + 1, k).
+One item per seed: `<family>.<weak representation>` -> heads (tasks, width + 1, k).  `controls-<seed>`: control
+teachers, as common/controls.py stores them.
 """
 
 from collections.abc import Mapping
@@ -10,15 +11,30 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.kl.common import students
-from pipeline.experiments.kl.settings import Exact, Settings
+from pipeline.experiments.kl.common import controls, students
+from pipeline.experiments.kl.settings import Exact, Settings, Weak
 from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every seed."""
-    arguments = (upstream["data"], upstream["represent"], settings.data.floor, settings.weak)
-    return pool.map(fit_teachers, {unit(seed): (seed, *arguments) for seed in settings.data.seeds})
+    data, represent, floor = upstream["data"], upstream["represent"], settings.data.floor
+    units = {unit(seed): (seed, data, represent, floor, settings.weak) for seed in settings.data.every_seed()}
+    real = pool.map(fit_teachers, units)
+    control = {
+        f"controls-{seed}": (seed, data, represent, real[unit(seed)], floor, settings.weak)
+        for seed in settings.data.seeds
+        if settings.weak.control_tasks
+    }
+    return {**real, **pool.map(fit_controls, control)}
+
+
+def fit_controls(
+    seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], real: Arrays, floor: float, settings: Weak
+) -> Arrays:
+    """Control teachers of one seed."""
+    networks, tasks = represent[unit(seed)], settings.control_tasks
+    return controls.teachers(seed, data[unit(seed)], networks, real, tasks, floor, settings)
 
 
 def fit_teachers(

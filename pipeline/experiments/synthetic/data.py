@@ -19,7 +19,7 @@ from pipeline.models.network import heads, mlp
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Data of every seed."""
-    return pool.map(draw, {unit(seed): (seed, settings.data) for seed in settings.data.seeds})
+    return pool.map(draw, {unit(seed): (seed, settings.data) for seed in settings.data.every_seed()})
 
 
 def draw(seed: int, data: Data) -> Arrays:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.synthetic.common import fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common import controls, fitting
+from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, Panel, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Data, Settings
 from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
@@ -22,15 +22,22 @@ TOLERANCE = (1e-8, 1e-6, "own kernels in plain IEEE arithmetic; measured 9e-12")
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every seed, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
-    cells = measure_all(settings.data, PANELS, settings.strong.heads, settings.labels.inputs, bundles, pool)
+    data, heads, inputs = settings.data, settings.strong.heads, settings.labels.inputs
+    cells = measure_all(data, data.seeds, PANELS, heads, inputs, bundles, pool)
+    tables = [cells]
+    if data.further_seeds:
+        tables.append(measure_all(data, data.further_seeds, FURTHER, heads, inputs[:1], bundles, pool))
+    if settings.weak.control_tasks:
+        tables.append(measure_controls(data, bundles, pool))
     return {
-        "cells": cells,
-        "metrics": by_unit(cells, "seed", ("panel", "head", "inputs"), settings.evaluate.confidence),
+        "cells": pd.concat(tables, ignore_index=True),
+        "metrics": by_unit(pd.concat(tables[:2]), "seed", ("panel", "head", "inputs"), settings.evaluate.confidence),
     }
 
 
 def measure_all(
     data: Data,
+    seeds: Iterable[int],
     panels: Mapping[str, Panel],
     heads: Iterable[str],
     inputs: Iterable[str],
@@ -39,9 +46,9 @@ def measure_all(
 ) -> pd.DataFrame:
     """Cells of every seed, panel, head and choice of inputs."""
     kinds = list(product(heads, inputs))
-    measured = pool.map(measure, {unit(seed): (seed, panels, kinds, *bundles) for seed in data.seeds})
+    measured = pool.map(measure, {unit(seed): (seed, panels, kinds, *bundles) for seed in seeds})
     names = [f"{panel}.{head}.{source}" for panel, (head, source) in product(panels, kinds)]
-    tables = [_table(seed, name, measured[unit(seed)][name], panels, data) for seed in data.seeds for name in names]
+    tables = [_table(seed, name, measured[unit(seed)][name], panels, data) for seed in seeds for name in names]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -68,6 +75,44 @@ def measure(
             measured[f"{name}.{head}.{inputs}"] = np.stack(
                 list(squared.measure(target, teacher, student, ceiling, epsilon).values())
             )
+    return measured
+
+
+def measure_controls(data: Data, bundles: tuple[Any, ...], pool: Pool) -> pd.DataFrame:
+    """Cells of every seed's control teachers, and of the strong model without a teacher."""
+    measured = pool.map(measure_control, {f"controls-{seed}": (seed, *bundles) for seed in data.seeds})
+    tables = []
+    for seed in data.seeds:
+        for name, control in product(PANELS, (*controls.TEACHERS, controls.NO_TEACHER)):
+            values = measured[f"controls-{seed}"][f"{name}.{control}"]
+            tables.append(_table(seed, f"{name}.exact.fresh", values, PANELS, data).assign(control=control))
+    return pd.concat(tables, ignore_index=True)
+
+
+def measure_control(
+    seed: int,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Arrays:
+    """Measures of one seed: `<panel>.<control>` -> (measures, tasks)."""
+    samples, stored, fitted = data[unit(seed)], weak[f"controls-{seed}"], strong[f"controls-{seed}"]
+    networks, measured = {**represent[unit(seed)], **samples}, {}
+    for name, panel in PANELS.items():
+        tasks = len(fitted[f"{name}.ceiling"])
+        target = truth(samples, "evaluation")[:tasks].astype(np.float64)
+        part = {**samples, "evaluation_inputs": samples["evaluation_inputs"][:tasks]}
+        real = {panel.weak: weak[unit(seed)][panel.weak][:tasks]}
+        teacher, represented, epsilon = _setting(panel, networks, real, part, target)
+        ceiling = fitting.predict(represented, fitted[f"{name}.ceiling"])
+        for control in (*controls.TEACHERS, controls.NO_TEACHER):
+            told = teacher
+            if control != controls.NO_TEACHER:
+                told = controls.predict(name, control, stored, networks, part["evaluation_inputs"])
+            student = fitting.predict(represented, fitted[f"{name}.{control}"])
+            values = squared.measure(target, told, student, ceiling, epsilon)
+            measured[f"{name}.{control}"] = np.stack(list(values.values()))
     return measured
 
 

@@ -12,9 +12,13 @@ Schedule = Literal["sequential", "joint"]
 
 
 class Data(Block):
-    """Truth network, tasks and sample sizes."""
+    """Truth network, tasks and sample sizes.
+
+    further_seeds: run in the pretrained panel alone, on the first inputs of labels, for there the seeds differ most.
+    """
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    further_seeds: tuple[Seed, ...]
     input_dimension: Count
     width: Count
     truth_blocks: Count
@@ -24,6 +28,10 @@ class Data(Block):
     tasks: Annotated[int, Field(ge=3)]
     samples: Annotated[int, Field(ge=32)]
     evaluation_samples: Annotated[int, Field(ge=32)]
+
+    def every_seed(self) -> tuple[int, ...]:
+        """All seeds, those of every panel first."""
+        return (*self.seeds, *self.further_seeds)
 
 
 class Pretraining(AdamW):
@@ -46,6 +54,12 @@ class Represent(Pretraining):
     """Pretrained representations (panel b, the weak one of a) and perturbed ones (panel c)."""
 
     perturbation: Perturbation
+
+
+class Weak(AdamW):
+    """How teachers are fitted, and for how many tasks a seed has control teachers."""
+
+    control_tasks: Annotated[int, Field(ge=0)]
 
 
 class Labels(Block):
@@ -80,7 +94,7 @@ class Settings(Block):
 
     data: Data
     represent: Represent
-    weak: AdamW
+    weak: Weak
     labels: Labels
     strong: Strong
     evaluate: Evaluate

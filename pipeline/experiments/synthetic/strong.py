@@ -1,6 +1,7 @@
 """Fit students on weak labels, and ceilings on true labels of the same inputs, over the strong representation.
 
-One item per seed: `<panel>.<head>.<inputs>.{student,ceiling}` -> heads (tasks, width + 1).
+One item per seed: `<panel>.<head>.<inputs>.{student,ceiling}` -> heads (tasks, width + 1).  `controls-<seed>`: exact
+heads, `<panel>.<control>` of the students of control teachers, `<panel>.teachers_labels`, and their `<panel>.ceiling`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,15 +12,19 @@ import numpy as np
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.synthetic.common import fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, Panel, truth, unit, unpack
-from pipeline.experiments.synthetic.settings import Settings, Strong
+from pipeline.experiments.synthetic.common import controls, fitting
+from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, SAMPLES, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.settings import Exact, Settings, Strong
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Students and ceilings of every seed."""
-    bundles = (upstream["data"], upstream["represent"], upstream["labels"])
-    return fit_all(settings.data.seeds, PANELS, settings.labels.inputs, bundles, settings.strong, pool)
+    bundles, inputs = (upstream["data"], upstream["represent"], upstream["labels"]), settings.labels.inputs
+    items = fit_all(settings.data.seeds, PANELS, inputs, bundles, settings.strong, pool)
+    further = fit_all(settings.data.further_seeds, FURTHER, inputs[:1], bundles, settings.strong, pool)
+    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["labels"]]
+    control = {f"controls-{seed}": (seed, *bundles, settings.strong.exact) for seed in with_controls}
+    return {**items, **further, **pool.map(fit_controls, control)}
 
 
 def fit_all(
@@ -61,6 +66,29 @@ def fit(
         for head in settings.heads
         for role, target in targets.items()
     }
+
+
+def fit_controls(
+    seed: int,
+    data: Mapping[str, Arrays],
+    represent: Mapping[str, Arrays],
+    labels: Mapping[str, Arrays],
+    settings: Exact,
+) -> Arrays:
+    """Students of control teachers, and the strong model on the teacher's own labels, of one seed: exact heads."""
+    samples, told = data[unit(seed)], labels[f"controls-{seed}"]
+    networks, fitted = {**represent[unit(seed)], **samples}, {}
+    for name, panel in PANELS.items():
+        targets = {key: target for key, target in told.items() if key.startswith(f"{name}.")}
+        tasks = len(next(iter(targets.values())))
+        fresh, own = (
+            fitting.features(unpack(panel.strong, networks), samples[SAMPLES[source]][:tasks])
+            for source in ("fresh", "reused")
+        )
+        targets[f"{name}.ceiling"] = truth(samples, "fresh")[:tasks]
+        fitted |= {key: fitting.fit_exact(fresh, target, settings) for key, target in targets.items()}
+        fitted[f"{name}.{controls.NO_TEACHER}"] = fitting.fit_exact(own, truth(samples, "reused")[:tasks], settings)
+    return fitted
 
 
 def _fit_head(

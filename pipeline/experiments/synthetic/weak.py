@@ -1,7 +1,8 @@
 """Fit the teachers: heads on the frozen weak representation and true labels, always by the authors' AdamW protocol.
 
 One item per seed: `<weak representation>` -> heads (tasks, width + 1).  A teacher may be any function for the
-theorems to apply, so one way of fitting serves every student.
+theorems to apply, so one way of fitting serves every student.  `controls-<seed>`: control teachers, as
+common/controls.py stores them.
 """
 
 from collections.abc import Mapping
@@ -10,23 +11,30 @@ from typing import Any
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
-from pipeline.experiments.synthetic.common import fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
-from pipeline.experiments.synthetic.settings import Settings
+from pipeline.experiments.synthetic.common import controls, fitting
+from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, truth, unit, unpack
+from pipeline.experiments.synthetic.settings import Settings, Weak
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every seed."""
-    names = sorted({panel.weak for panel in PANELS.values()})
-    units = {
-        f"{unit(seed)}-{name}": (seed, name, upstream["data"], upstream["represent"], settings.weak)
-        for seed in settings.data.seeds
-        for name in names
-    }
+    names = {seed: sorted({panel.weak for panel in PANELS.values()}) for seed in settings.data.seeds}
+    names |= {seed: [panel.weak for panel in FURTHER.values()] for seed in settings.data.further_seeds}
+    bundles = (upstream["data"], upstream["represent"])
+    units = {f"{unit(seed)}-{name}": (seed, name, *bundles, settings.weak) for seed in names for name in names[seed]}
     fitted = pool.map(fit_teachers, units)
-    return {
-        unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names} for seed in settings.data.seeds
-    }
+    real = {unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names[seed]} for seed in names}
+    if not settings.weak.control_tasks:
+        return real
+    control = {f"controls-{seed}": (seed, *bundles, real[unit(seed)], settings.weak) for seed in settings.data.seeds}
+    return {**real, **pool.map(fit_controls, control)}
+
+
+def fit_controls(
+    seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], real: Arrays, settings: Weak
+) -> Arrays:
+    """Control teachers of one seed."""
+    return controls.teachers(seed, data[unit(seed)], represent[unit(seed)], real, settings.control_tasks, settings)
 
 
 def fit_teachers(

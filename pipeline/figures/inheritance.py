@@ -1,0 +1,187 @@
+"""What a student takes over from its teacher: misfit is what was not copied."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+
+from pipeline.core.config import Intervals
+from pipeline.figures import Figure, Numbers, drawing
+from pipeline.figures.training_curves import along_training
+from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.words import DATASETS, number, written
+
+SHARES = {"copied": "errors copied", "corrected": "errors corrected", "kept": "right labels kept"}
+SHARE_STYLE = {
+    "copied": {"color": "#A6611A", "marker": "s", "linestyle": "-"},
+    "corrected": {"color": "#01665E", "marker": "o", "linestyle": "-"},
+    "kept": {"color": drawing.INK, "marker": "D", "linestyle": ":"},
+}
+TEACHERS = {"few_pixels": ("#0072B2", "o"), "small_net": ("#D55E00", "s"), "few_labels": ("#009E73", "^")}
+CONTROL_NAMES = {"itself": "own class", "shuffled": "shuffled", "random": "random"}
+CURVE = "small_net"
+
+
+def numbers(tables: Tables, settings: Intervals) -> Numbers:
+    """Along training: shares and misfit by teacher; after it: correlation of errors with and without the teacher."""
+    curves = [
+        {"weak": weak, **_along(cells.query("noise == 0 and sharpening == 1"), unit, settings)}
+        for experiment, unit, weak, cells in along_training(tables)
+        if experiment == "digits"
+    ]
+    apart = tables[f"digits/{CONTROLS}"].query("epoch == epoch.max()")
+    controls = [
+        {"control": control, **_point(cells, "split", settings)}
+        for control, cells in apart.groupby("control")
+        if control in CONTROL_NAMES
+    ]
+    pairs = [
+        {"setting": title, "student": _correlation(real, unit, settings), "alone": _correlation(alone, unit, settings)}
+        for title, unit, real, alone in _pairs(tables)
+    ]
+    shown = next(curve for curve in curves if curve["weak"] == CURVE)
+    peak = int(np.argmax([value.value for value in shown["corrected"]]))
+    before, after = (f"{shown['copied'][place].value:.2f}" for place in (peak, -1))
+    reading = (
+        f"Between epoch {shown['epochs'][peak]} and {shown['epochs'][-1]} the share of its teacher's errors that the "
+        f"student repeats goes from {before} to {after} ({drawing.spoken(CURVE)})."
+    )
+    return plain(
+        {
+            "reading": reading,
+            "confidence": settings.confidence,
+            "curves": curves,
+            "controls": controls,
+            "correlations": pairs,
+        }
+    )
+
+
+def _along(cells: pd.DataFrame, unit: str, settings: Intervals) -> Numbers:
+    """Shares and misfit after each epoch, by cross-entropy at the lowest rate."""
+    chosen = cells[(cells["loss"] == "cross_entropy") & (cells["lr"] == cells["lr"].min())]
+    epochs = sorted(chosen["epoch"].unique())
+    each = [_point(chosen[chosen["epoch"] == epoch], unit, settings) for epoch in epochs]
+    return {"epochs": epochs, **{name: [point[name] for point in each] for name in (*SHARES, "misfit")}}
+
+
+def _point(cells: pd.DataFrame, unit: str, settings: Intervals) -> Numbers:
+    means = cells.groupby(unit)[[*SHARES, "misfit"]].mean()
+    return {name: over_units(f"share_{name}", list(means[name]), settings.confidence) for name in SHARES} | {
+        "misfit": over_units("misfit", list(means["misfit"]), settings.confidence)
+    }
+
+
+def _correlation(cells: pd.DataFrame, unit: str, settings: Intervals) -> Any:
+    means = cells.groupby(unit)["error_correlation"].mean().dropna()
+    return over_units("correlation", list(means), settings.confidence)
+
+
+def _pairs(tables: Tables) -> list[tuple[str, str, pd.DataFrame, pd.DataFrame]]:
+    """Setting, unit, cells of students, and of the strong model that learned the teacher's true labels instead."""
+    found = []
+    digits, apart = tables["digits"], _without_teacher(tables, "digits")
+    last = digits.query("noise == 0 and sharpening == 1 and loss == 'cross_entropy'")
+    last = last[(last["epoch"] == last["epoch"].max()) & (last["lr"] == last["lr"].min())]
+    for weak in apart["weak"].unique():
+        title = f"digits: {drawing.spoken(weak)}"
+        found.append((title, "split", last[last["weak"] == weak], apart[apart["weak"] == weak]))
+    solved = {"kl": "epoch != epoch and loss == 'cross_entropy'", "synthetic": "head == 'exact' and inputs == 'fresh'"}
+    for name, chosen in solved.items():
+        real, apart = tables[name].query(chosen), _without_teacher(tables, name).query(chosen)
+        for panel in apart["panel"].unique():
+            found.append((f"{name}: {panel}", "seed", *(table[table["panel"] == panel] for table in (real, apart))))
+    if f"molecules/{CONTROLS}" in tables:
+        apart, same = _without_teacher(tables, "molecules"), ["panel", "dataset", "inputs", "head", "weak"]
+        real = tables["molecules"].merge(apart[same].drop_duplicates(), on=same)
+        for dataset in apart["dataset"].unique():
+            title = f"molecules: {DATASETS.get(dataset, dataset)}"
+            found.append((title, "split", *(table[table["dataset"] == dataset] for table in (real, apart))))
+    return found
+
+
+def _without_teacher(tables: Tables, name: str) -> pd.DataFrame:
+    return tables[f"{name}/{CONTROLS}"].query("control == 'teachers_labels'")
+
+
+def draw(numbers: Numbers) -> Picture:
+    """Left, above: misfit against what was not copied; below: shares along training.  Right: correlations of errors."""
+    figure = plt.figure(figsize=(drawing.WIDTH, 5.6))
+    grid = figure.add_gridspec(2, 2, width_ratios=[1.05, 1])
+    _not_copied(figure.add_subplot(grid[0, 0]), numbers)
+    _shares(figure.add_subplot(grid[1, 0]), next(curve for curve in numbers["curves"] if curve["weak"] == CURVE))
+    _correlations(figure.add_subplot(grid[:, 1]), numbers["correlations"])
+    return figure
+
+
+def _not_copied(axes: Axes, numbers: Numbers) -> None:
+    for curve in numbers["curves"]:
+        colour, marker = TEACHERS.get(curve["weak"], (drawing.SOFT, "o"))
+        x, y = [1 - value["value"] for value in curve["copied"]], [value["value"] for value in curve["misfit"]]
+        sizes = np.linspace(12, 40, len(x))  # later epochs are larger
+        axes.plot(x, y, color=colour, linewidth=0.9, zorder=2)
+        axes.scatter(
+            x, y, s=sizes, color=colour, marker=marker, linewidths=0, zorder=3, label=drawing.spoken(curve["weak"])
+        )
+    for point in numbers["controls"]:
+        x, y = 1 - point["copied"]["value"], point["misfit"]["value"]
+        axes.plot(x, y, "o", color=drawing.SOFT, markersize=4, zorder=2)
+        axes.annotate(CONTROL_NAMES[point["control"]], (x, y), (4, 3), textcoords="offset points", color=drawing.SOFT)
+    axes.set(xlabel="teacher's errors that are not copied  [share]", ylabel="misfit  [nats]", ylim=(0, None))
+    axes.set_title("digits, along training", fontweight="bold")
+    axes.legend(title="teacher", loc="upper left")
+
+
+def _shares(axes: Axes, curve: Numbers) -> None:
+    for name, label in SHARES.items():
+        drawing.band(axes, curve["epochs"], curve[name], label=label, **SHARE_STYLE[name])
+    axes.set(xscale="log", xlabel="epoch", ylabel="share of test images", ylim=(0, 1.02))
+    axes.set_title(f"digits, {drawing.spoken(CURVE)}", fontweight="bold")
+    axes.legend(loc="center right")
+
+
+def _correlations(axes: Axes, rows: list[Numbers]) -> None:
+    for place, row in enumerate(rows):
+        drawing.horizontal_interval(axes, place - 0.12, row["student"], **drawing.role_style("student"))
+        drawing.horizontal_interval(axes, place + 0.12, row["alone"], color=drawing.SOFT, marker="o")
+    axes.plot([], [], linestyle="none", label="student of the teacher", **drawing.role_style("student"))
+    axes.plot([], [], "o", color=drawing.SOFT, label="strong model without it")
+    axes.set_yticks(range(len(rows)), [row["setting"] for row in rows])
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(-0.1, 1.03), xlabel="correlation of errors with the teacher's")
+    axes.axvline(0, color=drawing.INK, linewidth=0.8, zorder=1)
+    axes.set_title("whose errors", fontweight="bold")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=1)
+
+
+def words(numbers: Numbers) -> str:
+    """Shares of each teacher's student after the first and last epochs, and the correlations."""
+    along = "; ".join(
+        f"{drawing.spoken(curve['weak'])}: copied {number(curve['copied'][0]['value'])} to "
+        f"{number(curve['copied'][-1]['value'])}, corrected {number(curve['corrected'][0]['value'])} to "
+        f"{number(curve['corrected'][-1]['value'])}, misfit {number(curve['misfit'][0]['value'])} to "
+        f"{number(curve['misfit'][-1]['value'])}"
+        for curve in numbers["curves"]
+    )
+    pairs = "; ".join(
+        f"{row['setting']} {written(row['student'])}, without the teacher {written(row['alone'])}"
+        for row in numbers["correlations"]
+    )
+    return f"Along training, first to last epoch, {along}. Correlation of errors with the teacher's: {pairs}."
+
+
+FIGURES = {
+    "inheritance": Figure(
+        "yao2025",
+        ("digits", "kl", "synthetic"),
+        "Inheritance: misfit falls as the student copies its teacher's errors. Right: how far its errors are the "
+        "teacher's, against the strong model that learned the teacher's true labels itself.",
+        "which of the teacher's errors a student copies, and how misfit follows",
+        numbers,
+        draw,
+        words,
+    )
+}
