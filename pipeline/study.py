@@ -107,14 +107,18 @@ def running(stages: Rows) -> Iterator[None]:
 
 
 def listing() -> str:
-    """A line a study."""
-    lines = []
-    for study in map(experiments.load, experiments.studies()):
-        header, snapshot = study.header, publish.folder(study.name)
-        time = "for a GPU" if header.device else f"{header.minutes:g} minutes" if header.minutes else ""
-        state = "published" if snapshot.exists() else "not published"
-        lines.append(f"{study.name:20} {time:12} {state:14} {header.about or ''}".rstrip())
-    return "\n".join(lines)
+    """A line a study; of one whose file is wrong, what is wrong with it."""
+    return "\n".join(map(_listed, experiments.studies()))
+
+
+def _listed(name: str) -> str:
+    try:
+        header = experiments.load(name).header
+    except InputError as error:
+        return f"{name:20} error: {error}"
+    time = "for a GPU" if header.device else f"{header.minutes:g} minutes" if header.minutes else ""
+    state = "published" if publish.folder(name).exists() else "not published"
+    return f"{name:20} {time:12} {state:14} {header.about or ''}".rstrip()
 
 
 def _write(stages: Rows) -> None:

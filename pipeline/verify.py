@@ -23,7 +23,7 @@ from pipeline.compare import Column
 from pipeline.core import artifacts, cells, experiments
 from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES
-from pipeline.summary.questions import verdict
+from pipeline.summary.questions import placed
 from pipeline.summary.statements import Band
 from pipeline.theory.intervals import Estimate
 
@@ -164,9 +164,10 @@ def borderline(claim: Mapping[str, Any]) -> bool:
     low, high = claim["interval"]
     if low is None or high is None:
         return False
-    band, shift = Band(**claim["expected"]), (high - low) / 4
-    moved = [Estimate(0, low + step, high + step, claim["n"]) for step in (-shift, 0, shift)]
-    words = {verdict(claim["question"], band, found) for found in moved}
+    shift, given = (high - low) / 4, claim["expected"].get("value")
+    band = Band(**{end: claim["expected"].get(end) for end in ("low", "high")}) if given is None else None
+    shifted = [Estimate(0, low + step, high + step, claim["n"]) for step in (-shift, 0, shift)]
+    words = {placed(found, band) if band else found.low <= given <= found.high for found in shifted}
     return len(words) > 1
 
 

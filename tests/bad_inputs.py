@@ -74,6 +74,11 @@ PARAMS = {
     "unknown key": Case(
         "data synthetic", params("synthetic", "data", "task", value=1), ("synthetic.data.task", "spelling")
     ),
+    "key misspelt": Case(
+        "data synthetic",
+        swap("params.yaml", b"input_dimension", b"input_dimenson"),
+        ("synthetic.data.input_dimenson is not a known key, and synthetic.data.input_dimension is missing", "did you"),
+    ),
     "block of nothing": Case("data synthetic", params("synthetic", value=None), ("synthetic is None",)),
     "no experiment": Case("figures", params("experiments", value=[]), ("experiments is []",)),
     "experiment without block": Case(
@@ -172,7 +177,7 @@ RESULTS = {
     "published cells cut": Case(
         "claims",
         write("published/realizability/cells.csv", b"gain\n1\n"),
-        ("published/realizability/cells.csv", "lacks", RESTORE),
+        ("published/realizability/cells.csv", "lacks", "pipeline.study realizability", RESTORE),
     ),
     "diagram absent": Case("figures", remove("results/kl/reliability.csv"), ("kl/reliability.csv is missing", AGAIN)),
     "claims not judged": Case("report", remove("report/claims.json"), ("report/claims.json is missing", AGAIN)),
@@ -225,6 +230,11 @@ WORDS = {
     ),
     "claim on no experiment": Case(
         "claims", judged(CLAIM | {"experiment": "synthetik"}), ("toy.experiment is 'synthetik'", "choose one")
+    ),
+    "claim on no study": Case(
+        "claims",
+        judged(CLAIM | {"experiment": "published/whine"}),
+        ("toy.experiment is 'published/whine'", "published/<study> of a file in studies/"),
     ),
     "notebooks absent": Case("figures", without_notebooks, (GENERIC, "is missing", RESTORE)),
     "notebook cut": Case("figures", cut(NOTEBOOK), (NOTEBOOK, RESTORE)),

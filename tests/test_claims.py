@@ -151,6 +151,10 @@ def test_what_it_awaits_says_nothing_where_the_cells_are_there() -> None:
         ),
         ({"experiment": "synthetik"}, "toy.experiment is 'synthetik'; there are cells of synthetic; choose one"),
         (
+            {"experiment": "published/whine"},
+            "toy.experiment is 'published/whine'; there are cells of synthetic; choose one of these, or",
+        ),
+        (
             {"statistic": "mean_student_accuracy"},
             "toy.statistic is 'mean_student_accuracy'; cells of synthetic lack its column 'student_accuracy'; choose",
         ),
@@ -194,6 +198,14 @@ def test_any_column_with_any_value_chooses_cells(wanted: dict[str, Any], kept: l
     )
     cells = pd.read_csv(tmp_path / "cells.csv", dtype={"split": str})
     assert filters.select(cells, claim(cells=wanted).cells).index.tolist() == kept
+
+
+def test_a_statistic_that_fails_is_one_line() -> None:
+    """Of a single epoch there is none before: what pandas says of it is told with the claim."""
+    wanted = claim(experiment="kl", statistic="accuracy_lost_since_best", cells={})
+    told = r"toy.statistic is 'accuracy_lost_since_best'; over these 1 cells it has no value \(IndexError: .*\); choose"
+    with pytest.raises(InputError, match=told):
+        judge(wanted, {"kl": toy_cells.kl().head(1)}, 0.95)
 
 
 def test_a_missing_name_is_no_value() -> None:

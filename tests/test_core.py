@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core import artifacts, cells, parallel, stage, streams
+from pipeline.core import artifacts, cells, experiments, parallel, stage, streams
 from pipeline.core.errors import InputError
 
 
@@ -176,3 +177,26 @@ def test_incomplete_cells_are_named() -> None:
     path.write_text("")
     with pytest.raises(InputError, match="not a readable CSV"):
         cells.read(path)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (
+            {"cells": good_cells().drop(columns="cross_term"), "metrics": {}},
+            "gives row 0 no finite .* under cross_term",
+        ),
+        ({"cells": good_cells().assign(gain=[1, None]), "metrics": {}}, "gives row 1 no finite number under gain"),
+        ({"cells": good_cells()}, "must return a dict with `cells` and `metrics`"),
+        (None, "must return a dict with `cells` and `metrics`"),
+    ],
+)
+def test_evaluate_that_makes_no_cells_is_told_its_module(
+    outcome: Any, told: str, write_params: Callable[..., None]
+) -> None:
+    """Before anything is written, not only when a study is published."""
+    digits = experiments.load("digits")
+    place = r"^evaluate of digits \(pipeline/experiments/digits/evaluate.py\) "
+    with pytest.raises(InputError, match=place + told):
+        stage._store("evaluate", digits, outcome)
+    assert not Path("results").exists()

@@ -236,6 +236,52 @@ def test_the_same_name_in_two_files_is_an_error(tmp_path: Path, monkeypatch: pyt
     del sys.modules["pipeline.figures.second"]
 
 
+ENTRY = """
+from pipeline.figures import Figure
+def numbers(tables, settings): return {{{numbers}}}
+def draw(numbers): ...
+FIGURES = {{
+    "wine_gain": Figure({fields}, caption="c", shows="s", numbers=numbers, draw=draw),
+}}
+"""
+RIGHT = "source='charikar2024', cells=('synthetic',)"
+LACKS = "wine_gain' asks for 'gian', which its cells lack: pipeline/figures/wine.py, line 3, `def numbers"
+
+
+@pytest.mark.parametrize(
+    ("fields", "numbers", "words"),
+    [
+        (
+            "source='charikar2024'",
+            "",
+            'wine.py, line 6, `"wine_gain": Figure.*missing 1 required .*cells.*; a figure has',
+        ),
+        (RIGHT + ", wrods=str", "", 'wine.py, line 6, `"wine_gain": Figure.*unexpected keyword argument .wrods'),
+        ("source='charikar2024', cells=('synthetic')", "", "'wine_gain' in wine.py has cells='synthetic'; .* comma"),
+        ("source='charikar2024', cells=()", "", r"'wine_gain' in wine.py has cells=\(\); name at least one"),
+        ("source='whine', cells=('synthetic',)", "", "'wine_gain' has source='whine'; sources.yaml has charikar2024, "),
+        ("source='charikar2024', cells=('published/whine',)", "", "'wine_gain' has cells of 'published/whine'; choose"),
+        ("source='charikar2024', cells=('whine',)", "", "'wine_gain' has cells of 'whine'; choose an experiment"),
+        (RIGHT, "'reading': tables['synthetic']['gian']", LACKS),
+        (RIGHT, "'gain': 1", "'wine_gain' in wine.py has no words, and its numbers no `reading`"),
+    ],
+)
+def test_a_mistake_in_a_figure_of_ones_own_is_one_line(
+    fields: str, numbers: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found when the command asks for figures, not while it is imported."""
+    monkeypatch.chdir(toy_cells.repository(tmp_path, {"results/synthetic": toy_cells.synthetic(seeds=(0,))}))
+    Path("wine.py").write_text(ENTRY.format(fields=fields, numbers=numbers))
+    monkeypatch.setattr(figures, "__path__", [str(tmp_path)])
+    sys.modules.pop("pipeline.figures.wine", None)
+    lazy = figures._Figures()
+    for module in (figures, __main__):
+        monkeypatch.setattr(module, "FIGURES", lazy)
+    with pytest.raises(InputError, match=words) as error:
+        __main__.redraw()
+    assert "\n" not in str(error.value)
+
+
 def test_panel_numbers_against_the_cells() -> None:
     cells = toy_cells.synthetic()
     numbers = charikar_synthetic.numbers("pretrained", {"synthetic": cells}, SETTINGS)

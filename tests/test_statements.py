@@ -111,6 +111,7 @@ def test_against_are_the_cells_but_for_what_it_changes(write: Write) -> None:
         ({"cells": {"panel": ["main", "noise"]}}, "toy.cells.panel is ['main', 'noise']; give one text"),
         ({"cells": "main"}, "toy.cells is 'main'"),
         ({"measured": 0.9}, "toy.measured is not a known key"),
+        ({"agianst": {}}, "toy.agianst is not a known key; did you mean against?"),
         ({"paper": "b"}, "toy.paper is not a known key; remove it, the file's name says it"),
         ({"figure": "figure_9"}, "toy.figure is 'figure_9'; choose from "),
         ({"awaits": ""}, "toy.awaits is ''"),
@@ -135,7 +136,11 @@ def test_bad_values_name_file_claim_and_key(changes: dict[str, Any], message: st
         ("- {experiment: kl}", "claims/a.yaml: group 1 has no list under `claims`"),
         ("- {experiment: kl, claims: []}", "claims/a.yaml: group 1 has no list under `claims`"),
         ("- claims: [3]", "claims/a.yaml: claim 1 of group 1 is 3; give it keys"),
-        ("- claims: [{id: lonely}]", "claims/a.yaml: lonely.statement is missing"),
+        ("- claims: [{id: lonely}]", "claims/a.yaml: lonely.statement is missing; add it (`git diff"),
+        (
+            "- claims: [{idd: lonely}]",
+            "claims/a.yaml: claim 1 of group 1.idd is not a known key, and claim 1 of group 1",
+        ),
         ("- claims: [{statement: A.}]", "claims/a.yaml: claim 1 of group 1.id is missing"),
         ("- claims: [{id: late, cells: {since: 2020-01-01}}]", "claims/a.yaml: late holds a value that is no plain"),
     ],
@@ -172,7 +177,8 @@ def test_a_source_of_no_file(write: Write) -> None:
         ({"label": ""}, "sources.yaml: a.label is ''"),
         ({"link": "arxiv.org"}, "sources.yaml: a.link is 'arxiv.org'"),
         ({"main": "yes"}, "sources.yaml: a.main is 'yes'"),
-        ({"year": 2024}, "sources.yaml: a.year is not a known key"),
+        ({"year": 2024}, "sources.yaml: a.year is not a known key; remove it or correct its spelling"),
+        ({"mian": True}, "sources.yaml: a.mian is not a known key; did you mean main?"),
     ],
 )
 def test_bad_sources_name_file_and_key(changes: dict[str, Any], message: str, write: Write) -> None:

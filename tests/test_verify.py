@@ -135,7 +135,7 @@ def trained(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
-BAND = {"expected": {"low": 0.5}, "n": 5, "question": "mean"}
+BAND = {"expected": {"low": 0.5}, "n": 5}
 
 
 def test_estimates_within_the_inner_half_pass_whatever_the_cells_do(

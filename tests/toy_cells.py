@@ -248,7 +248,7 @@ def everything() -> dict[str, pd.DataFrame]:
 
 
 def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
-    """A folder with the repository's params, claims and notebooks, and these cells (key: folder below the root)."""
+    """A folder with the repository's settings, claims and notebooks, and these cells (key: folder below the root)."""
     params = YAML().load(ROOT / "params.yaml")
     params["experiments"] = [name.split("/")[1] for name in tables if name.startswith("results/")]
     for name in set(params) - {"experiments", "intervals", *params["experiments"]}:
@@ -258,7 +258,7 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     params["intervals"]["resamples"] = 100
     YAML().dump(params, folder / "params.yaml")
     (folder / "sources.yaml").write_bytes((ROOT / "sources.yaml").read_bytes())
-    for kind in ("claims/*.yaml", "notebooks/*.ipynb"):
+    for kind in ("claims/*.yaml", "notebooks/*.ipynb", "studies/*.yaml"):
         for path in ROOT.glob(kind):
             (folder / path.parent.name).mkdir(exist_ok=True)
             (folder / path.parent.name / path.name).write_bytes(path.read_bytes())

@@ -1,6 +1,8 @@
 """Blocks of params.yaml -> frozen, validated settings.  A mistake is one line: key, value, remedy."""
 
+import difflib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,34 +94,59 @@ def read_any(path: Path) -> Any:
         raise InputError(f"{path} is not valid YAML: {reason}; correct it or `git checkout {path}`") from None
 
 
-def validate(model: type[BaseModel], block: Any, prefix: str, path: Path) -> Any:
-    """A block of a file as its model; ``prefix`` is the block's key, for the message."""
+def validate(model: type[BaseModel], block: Any, prefix: str, path: Path, beside: Iterable[str] = ()) -> Any:
+    """A block of a file as its model.
+
+    For the message of an error: ``prefix`` is the block's key, ``beside`` are keys in it that are not the model's.
+    """
     # JSON mode keeps strict types and still lets a YAML list become an immutable tuple.
     try:
         return model.model_validate_json(json.dumps(block))
     except ValidationError as error:
-        raise InputError(_one_line(error, prefix, path)) from None
+        free = {*model.model_fields, *beside}.difference(block if isinstance(block, dict) else ())
+        raise InputError(_one_line(error.errors(include_url=False), free, prefix, path)) from None
     except TypeError as error:
         raise InputError(
             f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}"
         ) from None
 
 
-def _one_line(error: ValidationError, prefix: str, path: Path) -> str:
-    problems = error.errors(include_url=False)
+def meant(written: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one written by mistake; None where none is."""
+    return next(iter(difflib.get_close_matches(written, known, n=1)), None)
+
+
+def _one_line(problems: list[Any], free: set[str], prefix: str, path: Path) -> str:
+    # A misspelt key is two problems, one that is unknown and one that is missing: told as the one mistake that it is.
+    for problem in problems:
+        if problem["type"] == "extra_forbidden":
+            *outer, written = problem["loc"]
+            missing = {lacking["loc"][-1] for lacking in problems if _lacks(lacking, outer)}
+            if name := meant(str(written), missing | (set() if outer else free)):
+                also = f", and {_dotted(prefix, (*outer, name))} is missing" if name in missing else ""
+                text = f"{_dotted(prefix, problem['loc'])} is not a known key{also}; did you mean {name}?"
+                return f"{path}: {text}" + _more(len(problems) - 1 - (name in missing))
     first = problems[0]
     key = _dotted(prefix, first["loc"])
     if first["type"] == "missing":
-        text = f"{path}: {key} is missing; add it (see `git diff {path}`)"
+        text = f"is missing; add it (`git diff {path}` shows what was taken out since the last commit)"
     elif first["type"] == "extra_forbidden":
-        text = f"{path}: {key} is not a known key; remove it or correct its spelling"
+        text = "is not a known key; remove it or correct its spelling"
     else:
-        text = f"{path}: {key} is {first['input']!r}; {_remedy(first)}"
-    return text + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+        text = f"is {first['input']!r}; {_remedy(first)}"
+    return f"{path}: {key} {text}" + _more(len(problems) - 1)
+
+
+def _lacks(problem: Any, outer: list[int | str]) -> bool:
+    return problem["type"] == "missing" and [*problem["loc"][:-1]] == outer
+
+
+def _more(others: int) -> str:
+    return f" (and {others} more)" if others else ""
 
 
 def _remedy(problem: Any) -> str:
-    message = problem["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ").replace("array", "list")
     return message[0].lower() + message[1:]
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pipeline.core.config import PARAMS, Block, Names, Positive, Word, read, root, validate
+from pydantic import BeforeValidator
+
+from pipeline.core.config import PARAMS, Block, Names, Positive, Word, meant, read, root, validate
 from pipeline.core.errors import InputError
 
 HOME = Path(__file__).parents[1] / "experiments"
@@ -33,12 +35,19 @@ PRETRAIN = "pretrain"  # of few studies; writes folders in the hub's format, no 
 BLOCKS = ("data", PRETRAIN, *VERBS[1:])  # in the order in which they are read
 
 
+def _names(code: Any) -> tuple[Any, ...]:
+    """Names given as a list; one may stand alone."""
+    if isinstance(code, str | list):
+        return (code,) if isinstance(code, str) else tuple(code)
+    raise ValueError("give a name or a list of names")
+
+
 class Header(Block):
     """What a block may hold beside the settings of its verbs."""
 
     about: Word | None = None  # a line for the list of studies
     minutes: Positive | None = None  # on two cores
-    code: Names | None = None
+    code: Annotated[Names, BeforeValidator(_names)] | None = None
     upstream: Word | None = None
     device: Literal["gpu"] | None = None  # starts on a processor only where W2S_DEVICE says so
 
@@ -80,7 +89,7 @@ class Experiment:
         if self.has(verb):
             return self
         if self.upstream is None:
-            raise InputError(f"{self.path}: no code of {self.name} ({', '.join(self.code)}) has the verb {verb}")
+            raise InputError(f"{self.path}: {self.name} has no verb {verb}; {_to_be_written(self.code, verb)}")
         return self.upstream.owner(verb)
 
     def until(self, verb: str) -> Any:
@@ -109,8 +118,8 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
     block, source = _block(name, path)
     prefix = name if source == path else ""
     header = validate(Header, {key: block[key] for key in Header.model_fields if key in block}, prefix, source)
-    upstream = None if header.upstream is None else _upstream(name, header.upstream, path, source)
     code = header.code or (name,)
+    upstream = None if header.upstream is None else _upstream(name, header.upstream, code, path, source)
     place = find(code, "Settings")
     if place is None:
         raise InputError(f"{source}: no code of {name} ({', '.join(code)}) has Settings; see docs/ADDING.md")
@@ -120,7 +129,8 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
         for key, value in block.items()
         if key not in Header.model_fields and (value != {} or key in model.model_fields)  # a verb without any number
     }
-    settings = validate(model, {**_inherited(own, code, upstream, model, source), **own}, prefix, source)
+    given = {**_inherited(own, code, upstream, model, source), **own}
+    settings = validate(model, given, prefix, source, beside=set(Header.model_fields) - set(block))
     return Experiment(name, header, settings, upstream, source)
 
 
@@ -132,7 +142,7 @@ def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> Any:
     training rows where the units are resamples of one data set (see theory/intervals.py).
     """
     block, _ = _block(name, path)
-    place = find(tuple(block.get("code", (name,))), "evaluate")
+    place = find(_names(block.get("code", name)), "evaluate")
     node = defined(place.path).get(what) if place else None
     return ast.literal_eval(node.value) if isinstance(node, ast.Assign) else ()
 
@@ -196,10 +206,25 @@ def _block(name: str, path: Path) -> tuple[dict[str, Any], Path]:
     return document[name], path
 
 
-def _upstream(name: str, upstream: str, path: Path, source: Path) -> Experiment:
+def _upstream(name: str, upstream: str, code: tuple[str, ...], path: Path, source: Path) -> Experiment:
     if upstream == name:
         raise InputError(f"{source}: upstream is '{upstream}', the experiment itself; name another one")
+    if all(find(code, verb) for verb in VERBS):
+        raise InputError(
+            f"{source}: upstream is '{upstream}', but nothing is left to it: {', '.join(code)} has every verb; "
+            "drop upstream, or let code name a module without the verbs that are to be taken over"
+        )
     return load(upstream, path)
+
+
+def _to_be_written(code: tuple[str, ...], verb: str) -> str:
+    """The remedy for a verb that no code has: where to write it, and what may have been meant to be it."""
+    module = HOME / f"{code[0]}.py"
+    place, function = (module, verb) if module.exists() else (HOME / code[0] / f"{verb}.py", "run")
+    alike = meant(function, defined(place))
+    hint = f" (which has {alike}: did you mean {function}?)" if alike else ""
+    where = place.relative_to(HOME.parents[1])
+    return f"write a function {function} in {where}{hint}, or name an experiment that has it, as `upstream:`"
 
 
 def _inherited(

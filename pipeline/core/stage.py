@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipeline.core import artifacts, cells, config, experiments, keys, parallel
 from pipeline.core.artifacts import Bundle
 from pipeline.core.errors import InputError, command_line
@@ -71,7 +73,7 @@ def record_runtime(stage: str, seconds: float) -> None:
 def _store(verb: str, experiment: Experiment, outcome: Mapping[str, Any]) -> None:
     tables = results(experiment)
     if verb == "evaluate":
-        artifacts.write_cells(tables / "cells.csv", cells.complete(outcome["cells"], experiment.name))
+        artifacts.write_cells(tables / "cells.csv", _checked(outcome, experiment))
         artifacts.write_json(tables / "metrics.json", outcome["metrics"])
     elif verb == "reliability":
         diagrams = outcome["reliability"]
@@ -79,6 +81,19 @@ def _store(verb: str, experiment: Experiment, outcome: Mapping[str, Any]) -> Non
         artifacts.write_cells(tables / "reliability.csv", diagrams)
     else:
         artifacts.write(verb, experiment.name, outcome)
+
+
+def _checked(outcome: Mapping[str, Any], experiment: Experiment) -> pd.DataFrame:
+    """The cells that evaluate made.  Raises InputError where they are no cells, before anything is written."""
+    place = experiments.find(experiment.code, "evaluate")
+    where = f"evaluate of {experiment.name} ({place and place.path.relative_to(experiments.HOME.parents[1])})"
+    if not isinstance(outcome, Mapping) or not {"cells", "metrics"} <= set(outcome):
+        raise InputError(f"{where} must return a dict with `cells` and `metrics`; see docs/ADDING.md")
+    table = cells.complete(outcome["cells"], experiment.name)
+    if gap := cells.incomplete(table):
+        needed = f"every row needs one under each of {', '.join(cells.REQUIRED)}"
+        raise InputError(f"{where} gives row {gap.row} no finite number under {gap.column}; {needed}")
+    return table
 
 
 def _forget(verb: str, name: str) -> None:

@@ -5,7 +5,10 @@ A module, or a family of figures that share their code, lists them in FIGURES; a
 
 import importlib
 import pkgutil
+import traceback
+from collections import UserDict
 from collections.abc import Callable, Container, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,18 +43,36 @@ class Figure(NamedTuple):
 
 
 def found() -> dict[str, Figure]:
-    """Figures of all modules in this folder, by name.  Raises InputError where two have one name."""
+    """Figures of all modules in this folder, by name.  Raises InputError where one is wrong or two have one name."""
     figures: dict[str, Figure] = {}
     homes: dict[str, str] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name.startswith("_"):
             continue
-        own = getattr(importlib.import_module(f"pipeline.figures.{module.name}"), "FIGURES", {})
+        own = _of_module(module.name)
         for name in own.keys() & homes.keys():
             raise InputError(f"figure '{name}' stands in {homes[name]}.py and in {module.name}.py; rename one")
+        for name, figure in own.items():
+            if not isinstance(figure.cells, tuple) or not figure.cells:
+                written = f"figure '{name}' in {module.name}.py has cells={figure.cells!r}"
+                raise InputError(f'{written}; name at least one, with a comma after it: cells=("synthetic",)')
         figures |= own
         homes |= dict.fromkeys(own, module.name)
     return dict(sorted(figures.items()))
+
+
+def _of_module(name: str) -> dict[str, Figure]:
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{name}"), "FIGURES", {})
+    except TypeError as error:  # a Figure with a field too few, or with one misspelt
+        raise InputError(f"{_line(error)}: {error}; a figure has {', '.join(Figure._fields)}") from error
+
+
+def _line(error: Exception) -> str:
+    """The last line of a module in this folder that an error passed: its file, its number, its text."""
+    passed = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    *_, last = (frame for frame in passed if str(Path(frame.filename).parent) in __path__)
+    return f"pipeline/figures/{Path(last.filename).name}, line {last.lineno}, `{last.line}`"
 
 
 def made_by(cells: Iterable[str]) -> list[str]:
@@ -75,7 +96,21 @@ def drawable(sources: Container[str]) -> list[str]:
 
 def compute(names: Iterable[str], tables: Tables, settings: Intervals) -> dict[str, Numbers]:
     """Numbers of some figures, by name."""
-    return {name: {"figure": name, **FIGURES[name].numbers(tables, settings)} for name in names}
+    return {name: {"figure": name, **_numbers(name, tables, settings)} for name in names}
+
+
+def _numbers(name: str, tables: Tables, settings: Intervals) -> Numbers:
+    figure = FIGURES[name]
+    try:
+        numbers = figure.numbers(tables, settings)
+    except KeyError as error:
+        raise InputError(f"figure '{name}' asks for {error}, which its cells lack: {_line(error)}") from error
+    if figure.words is reading and "reading" not in numbers:
+        home = figure.numbers.__module__.rpartition(".")[2]
+        raise InputError(
+            f"figure '{name}' in {home}.py has no words, and its numbers no `reading`; give it one of them"
+        )
+    return numbers
 
 
 def picture(name: str, folder: Path) -> Path:
@@ -84,4 +119,15 @@ def picture(name: str, folder: Path) -> Path:
     return drawing.save(FIGURES[name].draw(artifacts.read_item(folder / f"{name}.json")), folder / name)
 
 
-FIGURES = found()
+class _Figures(UserDict[str, Figure]):
+    """Figures by name, found when one is first asked for: within a command, where a mistake ends in one line."""
+
+    def __init__(self) -> None:
+        """Leave the finding to the first question."""
+
+    @cached_property
+    def data(self) -> dict[str, Figure]:
+        return found()
+
+
+FIGURES = _Figures()

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pipeline.core import artifacts, config, parallel, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, Numbers, compute, drawable, made_by
-from pipeline.summary import tables
+from pipeline.summary import sources, tables
 
 NOTEBOOKS = Path("notebooks")
 EXECUTED = NOTEBOOKS / "executed"
@@ -47,7 +47,7 @@ def main() -> None:
 
 def redraw(names: Iterable[str] = ()) -> None:
     """Draw some figures, or all; nothing in paper_figures is replaced before all of them are drawn."""
-    _check_known(names)
+    _check(names)
     cells = tables.read(config.experiments())
     for name in names:
         absent = [needed for needed in FIGURES[name].cells if needed not in cells]
@@ -98,10 +98,19 @@ def _run(notebook: Path, copy: Path, parameters: dict[str, Any]) -> None:
     papermill.execute_notebook(notebook, copy, parameters, **options)
 
 
-def _check_known(names: Iterable[str]) -> None:
+def _check(names: Iterable[str]) -> None:
+    """Raise InputError for a name that is no figure's, and for a figure of no source or on cells that nothing makes."""
     for name in names:
         if name not in FIGURES:
             raise InputError(f"there is no figure '{name}'; known: {', '.join(FIGURES)}")
+    known = sources.read()
+    for name in names or FIGURES:
+        figure = FIGURES[name]
+        if figure.source not in known:
+            raise InputError(f"figure '{name}' has source='{figure.source}'; {sources.SOURCES} has {', '.join(known)}")
+        for needed in figure.cells:
+            if not tables.can_be_made(needed):
+                raise InputError(f"figure '{name}' has cells of '{needed}'; choose {tables.WHOSE}")
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from pipeline.core import artifacts, experiments
 from pipeline.summary import filters
 from pipeline.summary.filters import NoCells, NoColumn
 from pipeline.summary.statements import TEST_ROW, Claim
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import CONTROLS, WHOSE, Tables, can_be_made
 from pipeline.summary.teachers import RULES
 
 
@@ -57,8 +56,7 @@ def _table(claim: Claim, tables: Tables, controls: bool) -> pd.DataFrame:
     name = f"{claim.experiment}/{CONTROLS}" if controls else claim.experiment
     if name in tables:
         return tables[name]
-    published = name.startswith(f"{artifacts.PUBLISHED}/")
-    if claim.awaits or published or experiments.find((name,), "evaluate"):
+    if claim.awaits or can_be_made(claim.experiment):
         raise NotRun(f"no cells of {name} in this repository yet.")
     there = f"there are cells of {', '.join(tables)}"
-    raise claim.wrong("experiment", name, f"{there}; choose one of these, or {artifacts.PUBLISHED}/<study>")
+    raise claim.wrong("experiment", claim.experiment, f"{there}; choose one of these, or {WHOSE}")

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core import artifacts, cells, config
+from pipeline.core import artifacts, cells, config, experiments
 from pipeline.theory import calibration
 
 Tables = Mapping[str, pd.DataFrame]
 COUNTEREXAMPLES = (0.01, 0.05, 0.1, 0.2)  # how far the student leans to the right class
 CLASSIFICATION = ("kl", "digits")
 CONTROLS = "controls"
+WHOSE = "an experiment of params.yaml, or published/<study> of a file in studies/"
 DIAGRAM = ("weak", "strong", "split", "seed", "role", "bin", "count", "confidence", "frequency")
 
 
@@ -21,14 +22,22 @@ def available(root: Path = Path()) -> set[str]:
     return {*config.experiments(root / config.PARAMS), *map(Path.as_posix, studies)}
 
 
-def read(experiments: Iterable[str]) -> dict[str, pd.DataFrame]:
+def can_be_made(name: str) -> bool:
+    """Whether there are an experiment, or for `published/<study>` a study, whose cells bear this name."""
+    folder, _, study = name.rpartition("/")
+    if folder:
+        return Path(folder) == artifacts.PUBLISHED and study in experiments.studies()
+    return experiments.find((name,), "evaluate") is not None
+
+
+def read(names: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Cells of each experiment, which must be there, and of each published study, as `published/<study>`.
 
     Students of control teachers are apart from them, as `<name>/controls`; the reliability diagrams of an experiment in
     classification are beside its cells, as `<experiment>/reliability`.
     """
     tables: dict[str, pd.DataFrame] = {}
-    for name in experiments:
+    for name in names:
         tables |= parted(name, cells.read(artifacts.RESULTS / name / "cells.csv"))
     for name in [name for name in CLASSIFICATION if name in tables]:
         tables[f"{name}/reliability"] = cells.read_table(artifacts.RESULTS / name / "reliability.csv", DIAGRAM)

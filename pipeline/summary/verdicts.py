@@ -114,6 +114,9 @@ def _value(claim: Claim, key: str, cells: pd.DataFrame) -> float:
         value = JUDGED[name](cells)
     except KeyError as error:
         raise claim.wrong(key, name, f"cells of {claim.experiment} lack its column {error}; choose another") from None
+    except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+        reason = f"over these {len(cells)} cells it has no value ({type(error).__name__}: {error})"
+        raise claim.wrong(key, name, f"{reason}; choose cells for which it has a meaning") from error
     return _checked(claim, key, "all cells" if claim.over is None else str(cells[claim.over].iloc[0]), value)
 
 
