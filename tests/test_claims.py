@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,6 +15,7 @@ from pipeline.figures import FIGURES
 from pipeline.summary import filters, sources
 from pipeline.summary.census import census, written
 from pipeline.summary.designs import Design
+from pipeline.summary.judged import JUDGED
 from pipeline.summary.questions import placed
 from pipeline.summary.statements import KINDS, QUESTIONS, Band, Claim
 from pipeline.summary.verdicts import judge
@@ -201,11 +203,12 @@ def test_any_column_with_any_value_chooses_cells(wanted: dict[str, Any], kept: l
 
 
 def test_a_statistic_that_fails_is_one_line() -> None:
-    """Of a single epoch there is none before: what pandas says of it is told with the claim."""
+    """Of students without epochs none is the last: what pandas says of it is told with the claim."""
+    solved = toy_cells.kl().query("epoch.isna()")
     wanted = claim(experiment="kl", statistic="accuracy_lost_since_best", cells={})
-    told = r"toy.statistic is 'accuracy_lost_since_best'; over these 1 cells it has no value \(IndexError: .*\); choose"
+    told = r"toy.statistic is 'accuracy_lost_since_best'; over these \d+ cells it has no value \(\w+Error: .*\); choose"
     with pytest.raises(InputError, match=told):
-        judge(wanted, {"kl": toy_cells.kl().head(1)}, 0.95)
+        judge(wanted, {"kl": solved}, 0.95)
 
 
 def test_a_missing_name_is_no_value() -> None:
@@ -383,3 +386,16 @@ def test_the_census_counts_kinds_apart() -> None:
     assert (claims.kind, claims.decided, claims.verdicts["not run"]) == ("claim", 0.5, 1)
     assert (checks.kind, checks.decided) == ("check", 1.0) and "50%" in written(rows)
     assert census([{"kind": "ours", "verdict": "not run"}])[0].decided is None
+
+
+def test_few_labels_and_the_largest_model_have_statistics() -> None:
+    cells = toy_cells.molecules().query(
+        "regime == 'full' and head == 'adamw' and inputs == 'same' and ladder == 'smiles'"
+    )
+    logarithm = JUDGED["mean_log_weak_error"](cells)
+    assert logarithm == pytest.approx(np.log(cells["weak_error"]).mean())
+    regrets = []
+    for _, draw in cells.groupby(["dataset", "split"]):
+        picked = draw.loc[(draw["weak_error"] - draw["misfit"]).idxmin(), "student_error"]
+        regrets.append(picked - draw.loc[draw["weak_size"].idxmax(), "student_error"])
+    assert JUDGED["regret_beyond_largest"](cells) == pytest.approx(np.mean(regrets))
