@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.estimates import plain, ratio_over_units
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import CONTROLS, Tables, controls_of
 from pipeline.summary.words import DATASETS, written
 
 TEACHERS = {
@@ -62,7 +62,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
 def _groups(tables: Tables) -> list[tuple[str, str, dict[str, pd.DataFrame]]]:
     found = []
     cells = tables["synthetic"].query("head == 'exact' and inputs == 'fresh'")
-    apart = tables[f"synthetic/{CONTROLS}"]
+    apart = controls_of(tables, "synthetic")
     for panel, title in PANELS.items():
         found.append((title, "seed", _kinds(cells[cells["panel"] == panel], apart[apart["panel"] == panel])))
     if f"molecules/{CONTROLS}" in tables:

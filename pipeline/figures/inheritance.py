@@ -12,7 +12,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.training_curves import along_training
 from pipeline.summary.estimates import over_units, plain
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import CONTROLS, Tables, controls_of
 from pipeline.summary.words import DATASETS, number, written
 
 SHARES = {"copied": "errors copied", "corrected": "errors corrected", "kept": "right labels kept"}
@@ -33,7 +33,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         for experiment, unit, weak, cells in along_training(tables)
         if experiment == "digits"
     ]
-    apart = tables[f"digits/{CONTROLS}"].query("epoch == epoch.max()")
+    apart = controls_of(tables, "digits").query("epoch == epoch.max()")
     controls = [
         {"control": control, **_point(cells, "split", settings)}
         for control, cells in apart.groupby("control")
@@ -105,7 +105,7 @@ def _pairs(tables: Tables) -> list[tuple[str, str, pd.DataFrame, pd.DataFrame]]:
 
 
 def _without_teacher(tables: Tables, name: str) -> pd.DataFrame:
-    return tables[f"{name}/{CONTROLS}"].query("control == 'teachers_labels'")
+    return controls_of(tables, name).query("control == 'teachers_labels'")
 
 
 def draw(numbers: Numbers) -> Picture:

@@ -29,6 +29,18 @@ def mean_weak_error(cells: pd.DataFrame) -> float:
     return float(cells["weak_error"].mean())
 
 
+def mean_log_weak_error(cells: pd.DataFrame) -> float:
+    """Mean logarithm of the teachers' errors: a difference of two is the logarithm of a ratio."""
+    return float(np.log(cells["weak_error"]).mean())
+
+
+def regret_beyond_largest(cells: pd.DataFrame) -> float:
+    """Regret of the rule of Charikar et al. on test molecules less that of taking the largest weak model."""
+    rules = (selection.PAPER, "largest_model")
+    regrets = [[selection.regret(draw, rule, "test") for rule in rules] for draw in selection.by_draw(cells)]
+    return float(np.mean([rule - largest for rule, largest in regrets]))
+
+
 def ceiling_over_weak_error(cells: pd.DataFrame) -> float:
     """What the student could reach with true labels, as a share of the teachers' error."""
     return float(cells["ceiling_error"].mean() / cells["weak_error"].mean())
@@ -120,6 +132,8 @@ JUDGED: dict[str, Statistic] = {
             identity_residual,
             mean_weak_error,
             example_violation,
+            mean_log_weak_error,
+            regret_beyond_largest,
             ceiling_over_weak_error,
             misfit_over_weak_error,
             train_bound_violation,

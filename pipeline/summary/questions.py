@@ -47,15 +47,15 @@ def hits(claim: Claim, values: Sequence[float]) -> list[float]:
     return [value for value in values if low <= value <= high]
 
 
-def verdict(claim: Claim, found: Estimate) -> Verdict:
-    """Whether the claim holds, by the rule of its question."""
-    if claim.question == "universal":
-        return "holds" if found.value <= claim.expected.ends()[1] else "fails"
+def verdict(question: str, expected: Band, found: Estimate) -> Verdict:
+    """Whether a claim holds, by the rule of its question."""
+    if question == "universal":
+        return "holds" if found.value <= expected.ends()[1] else "fails"
     if without_spread(found) or not math.isfinite(found.low):
         return "inconclusive"
-    if claim.expected.value is not None:
-        return "holds" if found.low <= claim.expected.value <= found.high else "fails"
-    return placed(found, claim.expected)
+    if expected.value is not None:
+        return "holds" if found.low <= expected.value <= found.high else "fails"
+    return placed(found, expected)
 
 
 def placed(found: Estimate, expected: Band) -> Verdict:

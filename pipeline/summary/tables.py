@@ -57,3 +57,8 @@ def counterexamples() -> pd.DataFrame:
     """Pairs of predictors that refute a recalled bound: mathematics, so that no experiment enters."""
     pairs = [calibration.counterexample(delta)._asdict() for delta in COUNTEREXAMPLES]
     return pd.DataFrame(pairs).assign(example=range(len(pairs)))
+
+
+def controls_of(tables: Tables, name: str) -> pd.DataFrame:
+    """Cells of an experiment's control teachers; no row where it was run without any."""
+    return tables.get(f"{name}/{CONTROLS}", tables[name].head(0))

@@ -5,7 +5,7 @@ error of its paired gain in accuracy.  Without cells the claim is not run.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ def judge(
             found = questions.estimate(claim, [*values.values()], overlap, confidence)
     except NotRun as reason:
         return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
-    word = questions.verdict(claim, found)
+    word = questions.verdict(claim.question, claim.expected, found)
     beside = by_unit(claim, "beside", cells["cells"]) if claim.beside and values else {}
     lacks = power(claim, values, found, confidence, design) if word == "inconclusive" else Power()
     reason = claim.why if claim.over == TEST_ROW else _reason(claim, values, beside, found, overlap)
@@ -99,32 +99,30 @@ def power(claim: Claim, values: Mapping[str, float], found: Estimate, confidence
 def _cross_fitted(claim: Claim, key: str, members: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     if len(members) == 1:
         raise NotRun(f"{getattr(claim, key)} chooses on the other {claim.over}s, and there is one alone.")
-    statistic = CROSS_FITTED[getattr(claim, key)]
-    return {
-        unit: _checked(
-            claim, key, unit, statistic(own, pd.concat([other for name, other in members.items() if name != unit]))
-        )
-        for unit, own in members.items()
-    }
+    found = {}
+    for unit, own in members.items():
+        others = pd.concat([other for name, other in members.items() if name != unit])
+        found[unit] = _called(claim, key, CROSS_FITTED[getattr(claim, key)], own, others)
+    return found
 
 
 def _value(claim: Claim, key: str, cells: pd.DataFrame) -> float:
+    return _called(claim, key, JUDGED[getattr(claim, key)], cells)
+
+
+def _called(claim: Claim, key: str, statistic: Callable[..., float], *cells: pd.DataFrame) -> float:
+    """The statistic of one unit's cells; what it cannot make of them is one line that names the claim."""
     name = getattr(claim, key)
     try:
-        value = JUDGED[name](cells)
+        value = statistic(*cells)
     except KeyError as error:
         raise claim.wrong(key, name, f"cells of {claim.experiment} lack its column {error}; choose another") from None
     except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
-        reason = f"over these {len(cells)} cells it has no value ({type(error).__name__}: {error})"
+        reason = f"over these {len(cells[0])} cells it has no value ({type(error).__name__}: {error})"
         raise claim.wrong(key, name, f"{reason}; choose cells for which it has a meaning") from error
-    return _checked(claim, key, "all cells" if claim.over is None else str(cells[claim.over].iloc[0]), value)
-
-
-def _checked(claim: Claim, key: str, unit: str, value: float) -> float:
     if not math.isfinite(value):
-        place = unit if claim.over is None else f"{claim.over} {unit}"
-        remedy = f"of {place} it is {value}; choose cells for which it has a meaning"
-        raise claim.wrong(key, getattr(claim, key), remedy)
+        place = "all cells" if claim.over is None else f"{claim.over} {cells[0][claim.over].iloc[0]}"
+        raise claim.wrong(key, name, f"of {place} it is {value}; choose cells for which it has a meaning")
     return value
 
 
