@@ -124,11 +124,12 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
     return Experiment(name, header, settings, upstream, source)
 
 
-def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> tuple[Any, ...]:
-    """A tuple of plain values that stands beside an experiment's verb evaluate; read, not imported; () where none does.
+def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> Any:
+    """Plain values that stand beside an experiment's verb evaluate; read, not imported; () where none do.
 
     KEYS: columns that tell its rows apart beside the common ones.  TOLERANCE: how far a run on another machine may be
-    off (absolute, relative, the reason; see pipeline/verify.py).
+    off (absolute, relative, the reason; see pipeline/verify.py).  OVERLAP: for a column whose values are resamples of
+    one set of rows (`split`), the number of test rows for each training row.
     """
     block, _ = _block(name, path)
     place = find(tuple(block.get("code", (name,))), "evaluate")

@@ -30,6 +30,22 @@ def over_units(values: ArrayLike, confidence: float) -> Estimate:
     return Estimate(mean, float(mean - half), float(mean + half), len(values))
 
 
+def resampled(values: ArrayLike, ratio: float, confidence: float) -> Estimate:
+    """Mean over random splits of one set of rows with the corrected t interval of Nadeau and Bengio (2003).
+
+    The splits share rows, so the variance of their mean does not fall with their number n alone: it is
+    s^2 (1/n + ratio), where ratio is the number of test rows for each training row.  With ratio 0 this is `over_units`.
+    values: shape (n,).  Raises ValueError without any value, or where ratio is negative.
+    """
+    if not ratio >= 0:
+        raise ValueError(f"the ratio of test to training rows is {ratio}; it cannot be negative")
+    estimate = over_units(values, confidence)
+    if estimate.n == 1:
+        return estimate
+    half = (estimate.high - estimate.value) * np.sqrt(1 + ratio * estimate.n)
+    return Estimate(estimate.value, float(estimate.value - half), float(estimate.value + half), estimate.n)
+
+
 def correlation_over_units(values: ArrayLike, confidence: float) -> Estimate:
     """Mean of correlations over units on Fisher's z scale, where their spread is even; the ends stay within [-1, 1]."""
     z = over_units(np.arctanh(np.clip(_finite(values), -1 + 1e-12, 1 - 1e-12)), confidence)
