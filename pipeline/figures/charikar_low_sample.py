@@ -201,9 +201,10 @@ def _curve(axes: Axes, places: list[float], values: list[Numbers], color: Any, *
 
 
 def _key(part: Any, axes: Axes, title: str) -> None:
-    spacing = {"ncols": 4, "handlelength": 2.2, "columnspacing": 1.2, "handletextpad": 0.4, "alignment": "left"}
-    look = {"title": title, "title_fontproperties": {"weight": "bold"}, **spacing}
-    part.legend(*axes.get_legend_handles_labels(), loc="outside upper left", **look)
+    handles, labels = axes.get_legend_handles_labels()
+    spacing = {"handlelength": 2.2, "columnspacing": 1.2, "handletextpad": 0.4, "alignment": "left"}
+    look = {"title": title, "title_fontproperties": {"weight": "bold"}, "ncols": 3 if len(labels) > 4 else 4, **spacing}
+    part.legend(handles, labels, loc="outside upper left", **look)
 
 
 def words(numbers: Numbers) -> str:

@@ -192,7 +192,7 @@ def draw(numbers: Numbers) -> Picture:
         _means(small, protocol, size=3.5)
         if (protocol["head"], protocol["inputs"]) == RECALLED:
             _studies(small, numbers)
-        small.set_title(f"{HEADS[protocol['head']]}, {protocol['inputs']}, {SHORT[protocol['panel']]}", fontsize=8)
+        small.set_title(f"{HEADS[protocol['head']]}, {protocol['inputs']}, {SHORT[protocol['panel']]}", loc="right")
         lowest = row == len(others) - 1
         small.set(ylabel="misfit", xlabel="gain" if lowest else "")
         small.tick_params(labelbottom=lowest)

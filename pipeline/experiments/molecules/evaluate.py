@@ -37,6 +37,7 @@ KEYS = ("ladder", "regime", "training", "n_train")
 OVERLAP = {"split": 0.125}
 TOLERANCE = (1e-8, 0.1, "transformers pretrained with torch, where rounding grows; not measured")
 TEACHERS_LABELS = "teachers_labels"
+DIGITS = 7  # of the further measures: the table stays small
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -61,6 +62,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         ignore_index=True,
     )
     cells["control"] = cells["control"].replace(NONE, np.nan)
+    rounded = ["freedom", *VALID, *TRAIN]
+    cells[rounded] = cells[rounded].map(lambda value: float(f"{value:.{DIGITS}g}"))
     full = cells[(cells["regime"] == FULL) & (cells["ladder"] == "smiles") & cells["control"].isna()]
     names = ("dataset", "panel", "training", "head", "inputs")
     return {
