@@ -31,7 +31,7 @@ from pipeline.figures import (
 )
 from pipeline.summary import tables
 from pipeline.summary.estimates import plain
-from pipeline.theory.intervals import Estimate
+from pipeline.theory.intervals import Estimate, over_units
 from tests import toy_cells
 from tests.conftest import CONDITIONS, ROOT
 
@@ -317,19 +317,23 @@ def test_plain_has_six_digits_and_no_infinity() -> None:
 
 def test_selection_regret_by_hand() -> None:
     cells = toy_cells.molecules()
-    numbers = charikar_selection.numbers({"molecules": cells}, SETTINGS)
+    numbers = charikar_selection.numbers(tables.parted("molecules", cells), SETTINGS)
     esol = next(item for item in numbers["datasets"] if item["dataset"] == "esol")
-    chosen = cells.query(
-        "dataset == 'esol' and ladder == 'smiles' and regime == 'full' and head == 'adamw' and inputs == 'same'"
+    ladder = cells.query(
+        "dataset == 'esol' and ladder == 'smiles' and regime == 'full' and head == 'ball' and inputs == 'half'"
     )
+    ladder = ladder[ladder["control"].isna() & (ladder["seed"] == 0)]
+    chosen, marked = ladder.query("panel == 'random'"), ladder.query("panel == 'chembench'")
     for prefix, sample in (("", "test"), ("valid_", "valid")):
-        expected = []
-        for _, draw in chosen.groupby("split"):
-            picked = (draw[f"{prefix}weak_error"] - draw[f"{prefix}misfit"]).idxmin()
-            expected.append(draw.loc[picked, "student_error"] - draw["student_error"].min())
+        expected = {}
+        for panel, group in (("random", chosen), ("chembench", marked)):
+            expected[panel] = []
+            for _, draw in group.groupby("split"):
+                picked = (draw[f"{prefix}weak_error"] - draw[f"{prefix}misfit"]).idxmin()
+                expected[panel].append(draw.loc[picked, "student_error"] - draw["student_error"].min())
         entry = next(e for e in esol["regrets"] if (e["rule"], e["sample"]) == ("smallest_difference", sample))
-        np.testing.assert_allclose(entry["values"], expected, rtol=1e-5, atol=1e-12)
-        assert entry["mean"]["value"] == pytest.approx(np.mean(expected), rel=1e-5)
+        np.testing.assert_allclose(entry["values"], expected["chembench"], rtol=1e-5, atol=1e-12)
+        assert entry["mean"]["value"] == pytest.approx(np.mean(expected["random"]), rel=1e-5)
     row = esol["table"][0]
     small = chosen[chosen["weak_size"] == row["size"]]
     assert row["difference"]["mean"] == pytest.approx((small["weak_error"] - small["misfit"]).mean(), rel=1e-5)
@@ -338,7 +342,11 @@ def test_selection_regret_by_hand() -> None:
 
 def test_low_sample_pairs_meet_both_ways() -> None:
     cells = toy_cells.molecules()
-    numbers = charikar_low_sample.numbers({"molecules": cells}, SETTINGS)
+    numbers = charikar_low_sample.numbers(tables.parted("molecules", cells), SETTINGS)
+    baseline = numbers["datasets"][0]["mean_of_labels"]
+    means = cells.query("dataset == 'esol' and regime == 'few' and control == 'constant' and n_train == 10")
+    assert baseline["counts"] == [10, 100]
+    assert baseline["weak_error"][0]["value"] == pytest.approx(np.exp(np.log(means["weak_error"]).mean()), rel=1e-5)
     pair = numbers["datasets"][0]["pairs"][1]
     assert (pair["small"], pair["large"], pair["training"], pair["counts"]) == (
         "smiles-8",
@@ -358,8 +366,36 @@ def test_low_sample_pairs_meet_both_ways() -> None:
 
 def test_published_molecules_are_drawn_beside() -> None:
     cells = toy_cells.molecules()
-    alone = charikar_molecules.numbers("esol", {"molecules": cells}, SETTINGS)
+    own = tables.parted("molecules", cells)
+    alone = charikar_molecules.numbers("esol", own, SETTINGS)
     assert not alone["study_published"] and not alone["study"]
-    study = cells.assign(training="finetuned")
-    beside = charikar_molecules.numbers("esol", {"molecules": cells, charikar_molecules.STUDY: study}, SETTINGS)
+    study = cells[cells["control"].isna()].assign(training="finetuned")
+    beside = charikar_molecules.numbers("esol", own | {charikar_molecules.STUDY: study}, SETTINGS)
     assert beside["study_published"] and beside["study"][0]["ladders"] and beside["protocols"] == alone["protocols"]
+
+
+def test_molecules_are_means_over_random_splits_with_the_corrected_interval() -> None:
+    cells = toy_cells.molecules()
+    numbers = charikar_molecules.numbers("lipop", tables.parted("molecules", cells), SETTINGS)
+    main = numbers["protocols"][0]
+    assert (main["head"], main["inputs"], main["panel"], main["splits"]) == (
+        "ball",
+        "half",
+        "random",
+        ["122", "123", "124"],
+    )
+    rung = main["ladders"][0]["rungs"][0]
+    chosen = cells.query(
+        "dataset == 'lipop' and panel == 'random' and weak == 'smiles-8' and regime == 'full' and inputs == 'half'"
+    )
+    gains = chosen.groupby("split")["gain"].mean()  # over both seeds of pretraining
+    expected = over_units(gains, 0.95, 0.125)
+    assert [rung["over_splits"]["gain"][end] for end in ("value", "low", "high")] == pytest.approx(
+        expected[:3], rel=1e-5
+    )
+    assert [point["split"] for point in rung["splits"]] == ["122", "123", "124"]
+    taught = {teacher["control"]: teacher for teacher in numbers["teachers"]}
+    assert list(taught) == list(charikar_molecules.TEACHERS)
+    control = cells.query("dataset == 'lipop' and control == 'shuffled'")
+    share = control["student_error"].mean() / control["truth_variance"].mean()
+    assert taught["shuffled"]["student_error"]["value"] == pytest.approx(share, rel=1e-5)

@@ -69,30 +69,23 @@ def test_neighbours_change_no_byte(tasks: int, samples: int, width: int, batch_s
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_early_stopping_is_the_best_epoch_of_a_plain_run(shared: bool) -> None:
+def test_the_average_weighs_every_epoch_by_its_likelihood_on_validation(shared: bool) -> None:
     features, labels, initial, orders = problem(tasks=18, epochs=12)
     validation, targets, *_ = problem(seed=1, tasks=18, samples=21)
     if shared:
         features, validation = features[0], validation[0]
-    best, epochs = heads.fit_adamw_early_stopping(
-        features,
-        labels,
-        initial,
-        orders,
-        validation_features=validation,
-        validation_labels=targets,
-        **{**ADAMW, "learning_rate": 0.05},
+    fast = {**ADAMW, "learning_rate": 0.05}
+    average = heads.fit_adamw_averaged(
+        features, labels, initial, orders, validation_features=validation, validation_labels=targets, **fast
     )
     runs = np.stack(
-        [
-            heads.fit_adamw(features, labels, initial, orders[: epoch + 1], **{**ADAMW, "learning_rate": 0.05})
-            for epoch in range(12)
-        ]
-    )
+        [heads.fit_adamw(features, labels, initial, orders[: epoch + 1], **fast) for epoch in range(12)]
+    ).astype(np.float64)
     errors = np.stack([((heads.predict(validation, run) - targets) ** 2).mean(axis=1) for run in runs])
-    np.testing.assert_array_equal(epochs, errors.argmin(axis=0))
-    np.testing.assert_array_equal(best, runs[epochs, np.arange(18)])
-    assert len(set(epochs)) > 4  # the case is not trivial
+    weights = (errors / errors.min(axis=0)) ** (-21 / 2)
+    weights /= weights.sum(axis=0)
+    np.testing.assert_allclose(average, (weights[..., None] * runs).sum(axis=0), rtol=1e-4, atol=1e-6)
+    assert weights.max(axis=0).min() < 0.9 and len(set(errors.argmin(axis=0))) > 4  # the case is not trivial
 
 
 def mean_square(features: Array, labels: Array, head: Array) -> float:
@@ -140,7 +133,7 @@ def test_divergence_names_the_task() -> None:
     with pytest.raises(FloatingPointError, match="the head of task 17 is not finite: training diverged"):
         heads.fit_adamw(features, labels, initial, orders, **ADAMW)
     with pytest.raises(FloatingPointError, match="task 17"):
-        heads.fit_adamw_early_stopping(
+        heads.fit_adamw_averaged(
             features, labels, initial, orders, validation_features=features, validation_labels=labels, **ADAMW
         )
 

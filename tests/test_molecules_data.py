@@ -95,6 +95,16 @@ def test_parts_and_halves_of_every_split_are_disjoint(name: str, monkeypatch: py
         assert abs(len(halves[0]) - len(halves[1])) <= 1
 
 
+def test_random_splits_are_permutations_in_fixed_shares_and_differ() -> None:
+    parts = {name: data.split("esol", name, 1128, DATA) for name in ("r0", "r1")}
+    for split in parts.values():
+        assert [len(split[part]) for part in files.PARTS] == [902, 112, 114]
+        assert sorted(np.concatenate([split[part] for part in files.PARTS])) == list(range(1128))
+    assert len(set(parts["r0"]["test"]) & set(parts["r1"]["test"])) < 40  # 11.5 by chance
+    again = data.split("esol", "r0", 1128, DATA)
+    assert all((again[part] == parts["r0"][part]).all() for part in parts["r0"])
+
+
 def test_a_missing_file_is_named_with_its_remedy(tamper: Tamper, tmp_path: Path) -> None:
     (tmp_path / "data" / ESOL).unlink()
     with pytest.raises(

@@ -90,55 +90,60 @@ def realizability(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.Dat
     return _complete(pd.concat(tables, ignore_index=True), "realizability")
 
 
-def molecules(splits: tuple[int, ...] = (122, 123, 124)) -> pd.DataFrame:
-    """Cells of the molecules experiment: two ladders with all labels, and three that teach each other."""
+def molecules(splits: tuple[str, ...] = ("122", "123", "124", "r0", "r1", "r2")) -> pd.DataFrame:
+    """Cells of the molecules experiment: two ladders with all labels, three that teach each other, and controls."""
     generator = np.random.default_rng(3)
-    full = [("smiles", size) for size in (8, 16, 96)] + [("morgan", size) for size in (8, 64)]
+    full = (
+        [("smiles", size, 0) for size in (8, 16, 96)] + [("smiles", 8, 1)] + [("morgan", size, 0) for size in (8, 64)]
+    )
     few = [("smiles-8", "smiles", 8), ("smiles-96", "smiles", 96), ("minimol", "strong", 0)]
+    common = {"strong": "minimol", "regime": "full", "training": "frozen", "head": "ball", "inputs": "half", "seed": 0}
     rows = [
-        {
-            "weak": f"{ladder}-{size}",
-            "strong": "minimol",
-            "ladder": ladder,
-            "weak_size": size,
-            "regime": "full",
-            "training": "frozen",
-            "head": head,
-            "inputs": inputs,
-            "n_train": 900,
-        }
-        for ladder, size in full
-        for head in ("adamw", "ball")
+        common
+        | {"weak": f"{ladder}-{size}", "ladder": ladder, "weak_size": size, "seed": seed}
+        | {"head": head, "inputs": inputs, "n_train": 900, "panel": panel}
+        for ladder, size, seed in full
+        for panel, heads in (("chembench", ("adamw", "ball")), ("random", ("ball",)))
+        for head in heads
         for inputs in ("same", "half")
     ]
+    alone = {"panel": "random", "ladder": "smiles", "weak_size": 16}
     rows += [
-        {
-            "weak": weak,
-            "strong": strong,
-            "ladder": ladder,
-            "weak_size": size,
-            "regime": "few",
-            "training": training,
-            "head": "ball",
-            "inputs": "half",
-            "n_train": count,
-        }
+        common | alone | {"weak": "smiles-16", "control": control, "n_train": 450}
+        for control in ("random", "other_task", "shuffled", "constant", "itself", "teachers_labels")
+    ]
+    rows += [
+        common | alone | {"weak": "mean", "control": "constant", "regime": "few", "n_train": count}
+        for count in (10, 100)
+    ]
+    rows += [
+        common
+        | alone
+        | {"weak": weak, "strong": strong, "ladder": ladder, "weak_size": size}
+        | {"regime": "few", "training": training, "n_train": count}
         for weak, ladder, size in few
         for strong, _, _ in few
         if strong != weak
         for training in ("frozen", "finetuned")[: 2 if ladder == "smiles" else 1]
         for count in (10, 100)
     ]
-    draws = [(dataset, split, pd.DataFrame(rows)) for dataset in ("esol", "freesolv", "lipop") for split in splits]
-    tables = [table.assign(dataset=dataset, split=split, seed=0, task="") for dataset, split, table in draws]
-    cells = pd.concat(
-        [pd.concat([table, measures(generator, len(table), 0.4, 0.3)], axis=1) for table in tables], ignore_index=True
-    )
+    table = pd.DataFrame(rows)
+    tables = [
+        table[table["panel"] == ("random" if split.startswith("r") else "chembench")].assign(
+            dataset=dataset, split=split, task=""
+        )
+        for dataset in ("esol", "freesolv", "lipop")
+        for split in splits
+    ]
+    cells = pd.concat(tables, ignore_index=True)
+    cells = pd.concat([cells, measures(generator, len(cells), 0.4, 0.3)], axis=1)
     for name in ("weak_error", "student_error", "misfit"):
         cells[f"valid_{name}"] = cells[name] * generator.uniform(0.9, 1.1, len(cells))
-    for name in ("gain", "misfit", "epsilon", "bound"):
-        cells[f"train_{name}"] = cells[name].where(cells["head"] == "ball")
-    cells = cells.assign(experiment="molecules", panel="pretrained", n_eval=113)
+    for name in ("weak_error", "gain", "misfit"):
+        cells[f"train_{name}"] = cells[name]
+    for name in ("epsilon", "bound"):
+        cells[f"train_{name}"] = cells[name].where((cells["head"] == "ball") & (cells["panel"] == "chembench"))
+    cells = cells.assign(experiment="molecules", n_eval=113)
     return cells.reindex(columns=[*COLUMNS, *(name for name in cells if name not in COLUMNS)])
 
 
@@ -241,7 +246,9 @@ def everything() -> dict[str, pd.DataFrame]:
         "results/molecules": molecules(),
         "results/kl": kl(),
         "results/digits": digits(),
-        "published/molecules_study": molecules().query("ladder == 'smiles'").assign(training="finetuned"),
+        "published/molecules_study": molecules()
+        .query("ladder == 'smiles' and panel == 'chembench' and seed == 0")
+        .assign(training="finetuned", panel="pretrained"),
         "published/realizability": realizability(),
         "published/preferences": preferences(),
     }

@@ -84,14 +84,14 @@ def weak(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping
     bundles = (upstream["data"], upstream["represent"], settings.weak)
     keys = [
         (name, split, teacher)
-        for name, split in product(settings.data.datasets, settings.data.splits)
+        for name, split in product(settings.data.datasets, settings.data.splits.names)
         for teacher in teachers_of(listed, upstream["data"][f"{name}-{split}"], settings.weak)
     ]
     sizes = {name: len(upstream["data"][name]["labels"]) for name in settings.data.datasets}
     ordered = sorted(keys, key=lambda key: -key[2].size * key[2].n_labels * sizes[key[0]])
     fitted = pool.map(fit, {unit(key): (*key, *bundles) for key in ordered})
     items: dict[str, Any] = {}
-    for name, split in product(settings.data.datasets, settings.data.splits):
+    for name, split in product(settings.data.datasets, settings.data.splits.names):
         own = [key for key in keys if key[:2] == (name, split)]
         items[f"{name}-{split}"] = {"predictions": np.stack([fitted[unit(key)]["predictions"] for key in own])}
         items[f"teachers-{name}-{split}"] = pd.DataFrame([key[2] for key in own], columns=Teacher._fields)
@@ -101,13 +101,12 @@ def weak(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping
 def teachers_of(listed: list[Rung], parts: Arrays, settings: Weak) -> list[Teacher]:
     """Teachers of one data set and split, all finetuned."""
     few, half = settings.few_labels, len(parts["teacher_half"])
-    counts = tuple(count for count in few.counts if count <= half)
+    counts = {FINETUNED: [count for count in few.counts if count <= half]}
     found = []
     for rung in listed:
         full = with_full_labels(rung, len(parts["train"]), half) if rung.size in settings.hidden_sizes else []
         found += [teacher._replace(training=FINETUNED) for teacher in full if teacher.inputs in settings.inputs]
-        small = with_few_labels(rung, counts, few.finetuning.hidden_sizes, rung.seed)
-        found += [teacher for teacher in small if teacher.training == FINETUNED]
+        found += with_few_labels(rung, counts, few.finetuning.hidden_sizes, rung.seed)
     return found
 
 

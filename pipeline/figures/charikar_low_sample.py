@@ -11,8 +11,9 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.core.errors import InputError
 from pipeline.figures import Figure, Numbers, drawing
-from pipeline.summary.estimates import over_units_in_logs, plain, ratio_over_units
-from pipeline.summary.tables import Tables
+from pipeline.summary.estimates import plain
+from pipeline.summary.splits import over_splits_in_logs, ratio_over_splits
+from pipeline.summary.tables import CONTROLS, Tables
 from pipeline.summary.words import DATASETS, number
 from pipeline.theory.intervals import Estimate
 
@@ -22,12 +23,15 @@ LINES = {"teacher": "-", "student": (0, (4, 1.5))}
 SHIFT = {("small", "teacher"): 0.94, ("large", "teacher"): 0.98, ("small", "student"): 1.02, ("large", "student"): 1.06}
 SMILES = dict(zip(("small", "large"), seaborn.color_palette(drawing.LADDER, 4)[::3], strict=True))
 MARKERS = {"small": "^", "large": "s"}
+ENOUGH = 30  # labels from which gain / misfit is drawn
 TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # of errors
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Errors of both models of each pair as teacher and as student, and gain/misfit both ways, by number of labels."""
     cells = tables["molecules"].query("regime == 'few'")
+    apart = tables.get(f"molecules/{CONTROLS}", cells.head(0))
+    means = apart[(apart["regime"] == "few") & (apart["control"] == "constant")]
     pairs = [pair for pair in _pairs(cells) if not _between(cells, *pair).empty]
     if not pairs:
         raise InputError(
@@ -35,7 +39,11 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             "params.yaml and run `dvc repro`"
         )
     datasets = [
-        {"dataset": str(name), "pairs": [_pair(group, *pair, settings.confidence) for pair in pairs]}
+        {
+            "dataset": str(name),
+            "pairs": [_pair(group, *pair, settings.confidence) for pair in pairs],
+            "mean_of_labels": _baseline(means[means["dataset"] == name], settings.confidence),
+        }
         for name, group in cells.groupby("dataset", sort=False)
     ]
     return plain({"reading": _reading(datasets), "confidence": settings.confidence, "datasets": datasets})
@@ -79,17 +87,23 @@ def _pair(cells: pd.DataFrame, small: str, large: str, training: str, confidence
     }
 
 
+def _baseline(cells: pd.DataFrame, confidence: float) -> Numbers:
+    """Error of the mean of the labels, by their number: what a teacher has to beat."""
+    counts = sorted(int(count) for count in cells["n_train"].unique())
+    return {"counts": counts, "weak_error": _by_count(cells, "weak_error", counts, confidence)}
+
+
 def _by_count(cells: pd.DataFrame, column: str, counts: list[int], confidence: float) -> list[Estimate]:
     # A few diverging fits make errors span decades, so means and intervals are taken on the log scale.
     return [
-        over_units_in_logs(cells[cells["n_train"] == count].groupby("split")[column].mean().to_list(), confidence)
+        over_splits_in_logs(cells[cells["n_train"] == count].groupby("split")[column].mean().to_list(), confidence)
         for count in counts
     ]
 
 
 def _ratios(cells: pd.DataFrame, counts: list[int], confidence: float) -> list[Estimate]:
     by_split = [cells[cells["n_train"] == count].groupby("split")[["gain", "misfit"]].mean() for count in counts]
-    return [ratio_over_units(splits["gain"], splits["misfit"], confidence) for splits in by_split]
+    return [ratio_over_splits(splits["gain"], splits["misfit"], confidence) for splits in by_split]
 
 
 def _reading(datasets: list[Numbers]) -> str:
@@ -119,7 +133,7 @@ def draw(numbers: Numbers) -> Picture:
         columns = part.subplots(1, len(datasets), squeeze=False)[0]
         for axes, item in zip(columns, datasets, strict=True):
             if row < len(pairs):
-                _errors(axes, item["pairs"][row])
+                _errors(axes, item["pairs"][row], item["mean_of_labels"])
                 axes.set_ylabel(f"error  [{drawing.UNITS[item['dataset']]}]")
             else:
                 _directions(axes, item["pairs"])
@@ -133,8 +147,8 @@ def draw(numbers: Numbers) -> Picture:
     return figure
 
 
-def _errors(axes: Axes, pair: Numbers) -> None:
-    """Errors of both models, as teacher and as student."""
+def _errors(axes: Axes, pair: Numbers, baseline: Numbers) -> None:
+    """Errors of both models, as teacher and as student; in grey that of the mean of the labels."""
     for role, line in LINES.items():
         for model, other in OTHER.items():
             look = _look(pair, model)
@@ -143,7 +157,9 @@ def _errors(axes: Axes, pair: Numbers) -> None:
             shift = SHIFT[model, role]
             kind = {"label": label, "linestyle": line, "markerfacecolor": face, **look}
             _curve(axes, [shift * count for count in pair["counts"]], pair[role][model], **kind)
-    values = [value["value"] for role in LINES for model in OTHER for value in pair[role][model]]
+    means = [value["value"] for value in baseline["weak_error"]]
+    axes.plot(baseline["counts"], means, color=drawing.SOFT, linestyle=":", label="mean of the labels", zorder=2)
+    values = [value["value"] for role in LINES for model in OTHER for value in pair[role][model]] + means
     low, high = min(values) / 1.7, max(values) * 1.7
     ticks = [tick for tick in TICKS if low <= tick <= high]
     axes.set(yscale="log", ylim=(low, high))
@@ -151,14 +167,18 @@ def _errors(axes: Axes, pair: Numbers) -> None:
 
 
 def _directions(axes: Axes, pairs: list[Numbers]) -> None:
-    """gain / misfit of every direction; the second pair with thin dotted lines."""
+    """gain / misfit of every direction; the second pair with thin dotted lines.
+
+    With fewer labels both are mostly the shrinkage of a teacher that is worse than the mean, so they are left out.
+    """
     everything = []
     for pair, line in zip(pairs, ("-", ":"), strict=False):
         for model, other in OTHER.items():
-            values = pair["gain_over_misfit"][f"{model}_teaches"]
+            every = zip(pair["counts"], pair["gain_over_misfit"][f"{model}_teaches"], strict=True)
+            counts, values = zip(*[one for one in every if one[0] >= ENOUGH] or [((), ())], strict=True)
             shift = SHIFT[model, "teacher" if line == "-" else "student"]
             kind = {"label": f"{pair[model]} → {pair[other]}", "linestyle": line, **_look(pair, model)}
-            _curve(axes, [shift * count for count in pair["counts"]], values, **kind)
+            _curve(axes, [shift * count for count in counts], list(values), **kind)
             everything += [value["value"] for value in values]
     axes.axhline(1, color=drawing.INK, linewidth=0.8, zorder=1)
     axes.axhline(0, color=drawing.FAINT, linewidth=0.8, zorder=1)
@@ -181,9 +201,10 @@ def _curve(axes: Axes, places: list[float], values: list[Numbers], color: Any, *
 
 
 def _key(part: Any, axes: Axes, title: str) -> None:
-    spacing = {"ncols": 4, "handlelength": 2.2, "columnspacing": 1.2, "handletextpad": 0.4, "alignment": "left"}
-    look = {"title": title, "title_fontproperties": {"weight": "bold"}, **spacing}
-    part.legend(*axes.get_legend_handles_labels(), loc="outside upper left", **look)
+    handles, labels = axes.get_legend_handles_labels()
+    spacing = {"handlelength": 2.2, "columnspacing": 1.2, "handletextpad": 0.4, "alignment": "left"}
+    look = {"title": title, "title_fontproperties": {"weight": "bold"}, "ncols": 3 if len(labels) > 4 else 4, **spacing}
+    part.legend(handles, labels, loc="outside upper left", **look)
 
 
 def words(numbers: Numbers) -> str:

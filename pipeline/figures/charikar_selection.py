@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
-from pipeline.figures.charikar_molecules import full_labels
-from pipeline.summary.estimates import over_units, plain
+from pipeline.figures.charikar_molecules import HEADS, INPUTS, PROTOCOLS, full_labels
+from pipeline.summary.estimates import plain
 from pipeline.summary.selection import PAPER, SAMPLES, by_draw, regret
+from pipeline.summary.splits import over_splits
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import DATASETS, number, written
 from pipeline.theory import selection
@@ -33,10 +34,13 @@ BY_LOT = {"color": drawing.SOFT, "linestyle": (0, (5, 2)), "linewidth": 0.9}
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
-    """Regret of every rule by data set, sample and split, with means over splits; candidates are the SMILES ladder."""
-    cells = full_labels(tables["molecules"]).query("ladder == 'smiles'")
-    head, inputs = cells["head"].iloc[0], cells["inputs"].iloc[0]
+    """Regret of every rule by data set and sample, mean over random splits; ChemBench's own are marked.
+
+    Candidates are the SMILES ladder of the seed that has all its rungs.
+    """
+    cells, (head, inputs) = full_labels(tables["molecules"]).query("ladder == 'smiles'"), PROTOCOLS[0]
     cells = cells[(cells["head"] == head) & (cells["inputs"] == inputs)]
+    cells = cells[cells["seed"] == cells.groupby("seed")["weak_size"].nunique().idxmax()]
     datasets = [_dataset(str(name), group, settings.confidence) for name, group in cells.groupby("dataset", sort=False)]
     rules = [{"rule": name, "needs": rule.needs, "meaning": rule.meaning} for name, rule in selection.RULES.items()]
     return plain(
@@ -52,33 +56,36 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
 
 
 def _dataset(name: str, cells: pd.DataFrame, confidence: float) -> Numbers:
-    splits = [(str(split), list(by_draw(group))) for split, group in cells.groupby("split")]
+    marked = cells[cells["panel"] == "chembench"]
+    random = cells[cells["panel"] == "random"]
+    chosen = marked if random.empty else random
+    splits, shown = ([list(by_draw(group)) for _, group in table.groupby("split")] for table in (chosen, marked))
     by_lot = [
         float(np.mean([selection.expected_regret_at_random(draw["student_error"]) for draw in draws]))
-        for _, draws in splits
+        for draws in splits
     ]
     return {
         "dataset": name,
-        "splits": [split for split, _ in splits],
-        "by_lot": over_units("regret", by_lot, confidence),
-        "best_student_error": over_units(
-            "error", [min(_mean(draws, "student_error")) for _, draws in splits], confidence
-        ),
-        "regrets": [_regrets(rule, sample, splits, confidence) for rule in selection.RULES for sample in SAMPLES],
-        "table": _table(cells),
+        "splits": sorted(marked["split"].unique().tolist()),
+        "by_lot": over_splits(by_lot, confidence),
+        "best_student_error": over_splits([min(_mean(draws, "student_error")) for draws in splits], confidence),
+        "regrets": [
+            _regrets(rule, sample, splits, shown, confidence) for rule in selection.RULES for sample in SAMPLES
+        ],
+        "table": _table(chosen),
     }
 
 
-def _regrets(rule: str, sample: str, splits: list[tuple[str, list[pd.DataFrame]]], confidence: float) -> Numbers:
-    values = [float(np.mean([regret(draw, rule, sample) for draw in draws])) for _, draws in splits]
+def _regrets(
+    rule: str, sample: str, splits: list[list[pd.DataFrame]], shown: list[list[pd.DataFrame]], confidence: float
+) -> Numbers:
+    values, marked = (
+        [float(np.mean([regret(draw, rule, sample) for draw in draws])) for draws in either]
+        for either in (splits, shown)
+    )
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {
-        "rule": rule,
-        "sample": sample,
-        "values": values,
-        "spread": spread,
-        "mean": over_units("regret", values, confidence),
-    }
+    mean = over_splits(values, confidence)
+    return {"rule": rule, "sample": sample, "values": marked, "spread": spread, "mean": mean}
 
 
 def _table(cells: pd.DataFrame) -> list[Numbers]:
@@ -104,25 +111,26 @@ def _reading(datasets: list[Numbers]) -> str:
     for item in datasets:
         paper = next(entry for entry in item["regrets"] if (entry["rule"], entry["sample"]) == (PAPER, "test"))
         texts.append(f"{DATASETS[item['dataset']]} {written(plain(paper['mean']))} (by lot {item['by_lot'].value:.2f})")
-    return f"Regret of the smallest (weak error - misfit), squared label units: {', '.join(texts)}."
+    protocol = f"{HEADS[PROTOCOLS[0][0]]}, {INPUTS[PROTOCOLS[0][1]]}"
+    return f"Regret of the smallest (weak error - misfit), squared label units ({protocol}): {', '.join(texts)}."
 
 
 def draw(numbers: Numbers) -> Picture:
     """A column a data set, a row a rule."""
     datasets, rules = numbers["datasets"], numbers["rules"]
-    figure, row = plt.subplots(1, len(datasets), figsize=(drawing.WIDTH, 3.1), sharey=True, squeeze=False)
+    figure, row = plt.subplots(1, len(datasets), figsize=(drawing.WIDTH, 3.3), sharey=True, squeeze=False)
     for axes, dataset in zip(row.flat, datasets, strict=True):
         _regret(axes, dataset, [rule["rule"] for rule in rules])
     row[0, 0].set_yticks(range(len(rules)), [f"{NAMES[rule['rule']]}\n[{rule['needs']}]" for rule in rules])
     row[0, 0].set_ylim(len(rules) - 0.5, -0.5)
     row[0, 0].get_yticklabels()[[rule["rule"] for rule in rules].index(PAPER)].set_color(drawing.HIGHLIGHT)
     splits = zip(datasets[0]["splits"], cycle(drawing.SPLIT_MARKERS), strict=False)
-    figure.legend(handles=_key(splits), loc="outside lower center", ncols=6, columnspacing=1, handletextpad=0.3)
+    figure.legend(handles=_key(splits), loc="outside lower center", ncols=3, columnspacing=1.2, handletextpad=0.3)
     return figure
 
 
 def _regret(axes: Axes, dataset: Numbers, rules: list[str]) -> None:
-    """Small marks are splits, large ones their mean; filled where the rule reads the test molecules."""
+    """Small marks are ChemBench's splits, large ones means over random ones; filled where read off test molecules."""
     for entry in (one for one in dataset["regrets"] if (one["rule"], one["sample"]) != FREE):
         y = rules.index(entry["rule"]) + ASIDE[entry["sample"]]
         colour, filled = drawing.HIGHLIGHT if entry["rule"] == PAPER else drawing.INK, entry["sample"] == "test"
@@ -145,7 +153,7 @@ def _key(splits: Iterable[tuple[str, str]]) -> list[Line2D]:
     filled = {"marker": "o", "markersize": 5.5, "label": "rule read off the test molecules"}
     opened = {"marker": "D", "markersize": 4.5, "markerfacecolor": "white", "label": "off the validation part"}
     looks = [{"color": drawing.INK, **filled}, {"color": drawing.INK, **opened}]
-    looks += [{"marker": marker, "label": f"split {split}", **SPLIT} for split, marker in splits]
+    looks += [{"marker": marker, "label": f"ChemBench {split}", **SPLIT} for split, marker in splits]
     marks = [Line2D([], [], linestyle="none", **look) for look in looks]
     return [*marks[:2], Line2D([], [], label="by lot", **BY_LOT), *marks[2:]]
 

@@ -55,14 +55,17 @@ def over_units_in_logs(values: Sequence[float], confidence: float) -> Estimate:
     return Estimate(math.exp(estimate.value), low, high, estimate.n)
 
 
-def ratio_over_units(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:
+def ratio_over_units(
+    numerators: Sequence[float], denominators: Sequence[float], confidence: float, overlap: float = 0.0
+) -> Estimate:
     """Ratio of two means over units with its linearised Student's t interval (the ratio estimator of survey sampling).
 
-    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.
+    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.  overlap: see
+    theory/intervals.py.
     """
     above, below = np.asarray(numerators, float), np.asarray(denominators, float)
     ratio = above.mean() / below.mean()
-    around = intervals.over_units((above - ratio * below) / below.mean(), confidence)
+    around = intervals.over_units((above - ratio * below) / below.mean(), confidence, overlap)
     return Estimate(float(ratio), float(ratio + around.low), float(ratio + around.high), around.n)
 
 

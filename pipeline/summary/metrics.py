@@ -17,22 +17,30 @@ SHOWN = (
 )
 
 
-def by_unit(cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float) -> dict[str, Any]:
-    """Statistics per unit (`seed` or `split`), then mean and interval over units, nested by the grouping columns."""
+def by_unit(
+    cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float, overlap: float = 0.0
+) -> dict[str, Any]:
+    """Statistics per unit (`seed` or `split`), then mean and interval over units, nested by the grouping columns.
+
+    overlap: test rows for each training row, where the units are resamples of one set of rows; 0 where they are not.
+    """
     tree: dict[str, Any] = {}
     for key, group in cells.groupby(list(groups), sort=False):
         branch = tree
         for part in key[:-1]:
             branch = branch.setdefault(str(part), {})
-        branch[str(key[-1])] = _summary([member for _, member in group.groupby(unit)], confidence)
+        branch[str(key[-1])] = _summary([member for _, member in group.groupby(unit)], confidence, overlap)
     return tree
 
 
-def _summary(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
+def _summary(members: list[pd.DataFrame], confidence: float, overlap: float) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for name in SHOWN:
-        over = intervals.correlation_over_units if name == "correlation" else intervals.over_units
-        estimate = over([STATISTICS[name](member) for member in members], confidence)
+        values = [STATISTICS[name](member) for member in members]
+        if name == "correlation":
+            estimate = intervals.correlation_over_units(values, confidence)
+        else:
+            estimate = intervals.over_units(values, confidence, overlap)
         summary[name] = {
             "mean": _rounded(estimate.value),
             "low": _rounded(estimate.low),

@@ -18,7 +18,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import files
-from pipeline.experiments.molecules.settings import Corpus, Data, Settings
+from pipeline.experiments.molecules.settings import SHARES, Corpus, Data, Settings
 from pipeline.models.molecules import smiles
 
 CHUNK = 3000  # molecules a worker describes at a time
@@ -47,7 +47,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 
 def pairs(data: Data) -> list[tuple[str, str]]:
     """Every data set with every split."""
-    return list(product(data.datasets, data.splits))
+    return list(product(data.datasets, data.splits.names))
 
 
 def corpus(settings: Corpus, downstream: Collection[str]) -> tuple[Path, list[str]]:
@@ -72,7 +72,18 @@ def canonical(where: Path, texts: Sequence[str]) -> list[str]:
 
 def split(name: str, seed: str, size: int, data: Data) -> Arrays:
     """Rows of each part of a split, and of the halves of its training part."""
-    return halved(files.split(name, seed, size, data.files["splits"]), data.seed, f"{name}-{seed}")
+    if data.splits.panel(seed) == "random":
+        parts = random_split(size, streams.generator(data.seed, f"molecules/split-{name}-{seed}"))
+    else:
+        parts = files.split(name, seed, size, data.files["splits"])
+    return halved(parts, data.seed, f"{name}-{seed}")
+
+
+def random_split(size: int, stream: np.random.Generator) -> Arrays:
+    """Three disjoint parts of ``size`` molecules by one permutation, in the shares of a split of ours."""
+    order = stream.permutation(size)
+    train, valid = (int(share * size) for share in SHARES.values())
+    return {"train": order[:train], "valid": order[train : train + valid], "test": order[train + valid :]}
 
 
 def halved(parts: Mapping[str, np.ndarray], seed: int, name: str) -> Arrays:

@@ -1,4 +1,4 @@
-"""Let the teachers label the student's molecules, and those on which the student selects its epoch or radius.
+"""Let the teachers label the student's molecules, and those by which an `adamw` student weighs its epochs.
 
 Items: `<dataset>-<split>` with `labels` (teachers, n), zero for every molecule the student may not see, and
 `teachers-<dataset>-<split>`, the table that says what each row is.
@@ -19,7 +19,7 @@ from pipeline.experiments.molecules.settings import Settings
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Weak labels of every data set and split."""
     items: dict[str, Any] = {}
-    for name, split in product(settings.data.datasets, settings.data.splits):
+    for name, split in product(settings.data.datasets, settings.data.splits.names):
         teachers = upstream["weak"][f"teachers-{name}-{split}"]
         kept = ((teachers["regime"] == FEW) | teachers["inputs"].isin(settings.labels.inputs)).to_numpy()
         teachers = teachers[kept].reset_index(drop=True)

@@ -9,11 +9,11 @@ from pipeline.core.files import File
 
 Dataset = Literal["esol", "freesolv", "lipop"]
 Split = Literal["122", "123", "124"]
+SHARES = {"train": 0.8, "valid": 0.1}  # of a random split, as ChemBench's; the rest is the test part
 Inputs = Literal["same", "half"]
 Head = Literal["adamw", "ball"]
 Strongest = Literal["minimol", "hub", "pretrained"]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Radii = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
 class Corpus(Block):
@@ -27,11 +27,33 @@ class Corpus(Block):
     descriptor_clip: Positive
 
 
+class Splits(Block):
+    """ChemBench's own splits by seed, and how many random ones of ours there are beside them, named r0, r1, ..."""
+
+    chembench: tuple[Split, ...]
+    random: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if not self.names:
+            raise ValueError("there is no split; name one under chembench or give random a number above 0")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, ChemBench's first."""
+        return (*self.chembench, *(f"r{number}" for number in range(self.random)))
+
+    def panel(self, name: str) -> str:
+        """Which of the two kinds a split is."""
+        return "chembench" if name in self.chembench else "random"
+
+
 class Data(Block):
-    """Data sets, ChemBench splits, their files, and the seed that halves the training molecules."""
+    """Data sets, splits, their files, and the seed of random splits and of the halves of training molecules."""
 
     datasets: Annotated[tuple[Dataset, ...], Field(min_length=1)]
-    splits: Annotated[tuple[Split, ...], Field(min_length=1)]
+    splits: Splits
     files: dict[Dataset | Literal["splits"], File]
     seed: Seed
     corpus: Corpus
@@ -45,9 +67,13 @@ class Data(Block):
 
 
 class Ladder(Block):
-    """Weak representations: SMILES transformers by hidden size, and hashed Morgan counts as a control."""
+    """Weak representations: SMILES transformers by hidden size, and hashed Morgan counts as a control.
+
+    further_seeds: the hidden sizes that are pretrained with the seeds after the first, too.
+    """
 
     hidden_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    further_seeds: tuple[Count, ...]
     layers: Count
     attention_heads: Count
     morgan_bits: tuple[Count, ...]
@@ -59,6 +85,9 @@ class Ladder(Block):
             if size % (2 * self.attention_heads):
                 unit = 2 * self.attention_heads
                 raise ValueError(f"hidden size {size} must be a multiple of {unit}, twice the attention heads")
+        for size in self.further_seeds:
+            if size not in self.hidden_sizes:
+                raise ValueError(f"further_seeds holds {size}, which hidden_sizes {list(self.hidden_sizes)} lack")
         return self
 
 
@@ -97,22 +126,34 @@ class Finetuning(Block):
     weight_decay: NonNegative
 
 
-class FewLabels(Block):
-    """Teachers that see few labels and no validation labels: frozen models by a head, small ones also by finetuning."""
+class FewFinetuned(Finetuning):
+    """The same with the counts of labels for which it is done: finetuning costs a hundred times a frozen head."""
 
+    counts: tuple[Annotated[int, Field(ge=2)], ...]
+
+
+class FewLabels(Block):
+    """Teachers that see few labels and no validation labels: frozen models by a head, small ones by finetuning.
+
+    draws: how many of the first random splits have them, each with labels of its own.
+    """
+
+    draws: Count
     counts: tuple[Annotated[int, Field(ge=2)], ...]
     steps: Count
     batch_size: Count
     learning_rate: Positive
     weight_decay: NonNegative
-    finetuning: Finetuning
+    finetuning: FewFinetuned
 
 
 class Weak(Block):
-    """How teachers are fitted: `adamw` on the SMILES ladder, norm-bounded least squares on the control."""
+    """Teachers beside the ridge heads on every rung, which have no setting.
 
-    adamw: AdamW
-    radii: Radii
+    control_size: hidden size of the rung on which the control teachers stand, first seed, on random splits.
+    """
+
+    control_size: Count
     few_labels: FewLabels
 
 
@@ -123,11 +164,10 @@ class Labels(Block):
 
 
 class Strong(Block):
-    """How students and ceilings are fitted."""
+    """How students and ceilings are fitted: `ball` everywhere, `adamw` on ChemBench's splits (the paper's protocol)."""
 
     heads: Annotated[tuple[Head, ...], Field(min_length=1)]
     adamw: AdamW
-    radii: Radii
 
 
 class Evaluate(Block):

@@ -28,7 +28,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Teachers of every data set, split, rung and seed; a teacher is one unit, the long ones first."""
     listed = [rung for rung in rungs.listed(upstream["represent"]["rungs"]) if rung.ladder == "smiles"]
     data, own = upstream["data"], settings.weak
-    places = list(product(settings.data.datasets, settings.data.splits))
+    places = list(product(settings.data.datasets, settings.data.splits.names))
     keys = [
         (name, split, teacher)
         for name, split in places
@@ -74,7 +74,7 @@ def fit(
 def fit_frozen(
     name: str, split: str, teacher: Teacher, data: Mapping[str, Any], represent: Mapping[str, Any], settings: Weak
 ) -> Arrays:
-    """Predictions (n,) of a head on a frozen rung, stopped early on the validation part."""
+    """Predictions (n,) of a head on a frozen rung, its epochs weighed by the validation part."""
     rows = fitting.molecules(data[f"{name}-{split}"], teacher.inputs, "teacher")
     features, truth = represent[teacher.item][name], data[name]["labels"][None]
     stream = streams.generator(teacher.seed, f"molecules/teacher-{unit((name, split, teacher))}")

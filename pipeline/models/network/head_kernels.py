@@ -26,6 +26,7 @@ from pipeline.models.network.lanes import (
 )
 
 Array = np.ndarray
+SMALLEST = 1e-300  # an error of zero has no logarithm
 
 
 class Samples(NamedTuple):
@@ -124,31 +125,43 @@ def squared_error(heads: Heads, samples: Samples, order: Array) -> Array:
 
 
 @kernel
-def train_early_stopping(
+def train_averaged(
     heads: Heads,
     samples: Samples,
     orders: Array,
     batch_size: int,
     optimiser: AdamW,
     validation: Samples,
-    best: Array,
-) -> Array:
-    """As train; best receives each lane's weights after its epoch of lowest validation error. Returns these epochs.
+    average: Array,
+) -> None:
+    """As train; average (h + 1, LANES), float64, receives each lane's mean weights over its epochs.
 
-    The first of equal epochs counts; -1 where no epoch had a finite error.
+    An epoch weighs error ** (-m / 2), its likelihood on the m validation samples.  Sums are kept relative to the
+    heaviest epoch so far; an epoch whose error is not finite weighs nothing, and NaN is left where all are so.
     """
     powers = adamw.powers(optimiser, 0)
-    lowest, best_epoch = np.full(LANES, np.inf), np.full(LANES, -1)
+    heaviest, total = np.full(LANES, -np.inf), np.zeros(LANES)
     everyone = np.arange(len(validation.labels))
+    average[:] = 0
     for epoch in range(len(orders)):
         powers = train_epoch(heads, samples, orders[epoch], batch_size, optimiser, powers)
         error = squared_error(heads, validation, everyone)
         for lane in range(LANES):
-            if error[lane] < lowest[lane]:
-                lowest[lane], best_epoch[lane] = error[lane], epoch
-                for unit in range(len(best)):
-                    best[unit, lane] = heads.state.parameters[unit, lane]
-    return best_epoch
+            if not np.isfinite(error[lane]):
+                continue
+            weight = -0.5 * everyone.size * np.log(max(error[lane], SMALLEST))
+            if weight > heaviest[lane]:
+                shrunk = np.exp(heaviest[lane] - weight)
+                heaviest[lane], total[lane] = weight, total[lane] * shrunk
+                for unit in range(len(average)):
+                    average[unit, lane] *= shrunk
+            share = np.exp(weight - heaviest[lane])
+            total[lane] += share
+            for unit in range(len(average)):
+                average[unit, lane] += share * np.float64(heads.state.parameters[unit, lane])
+    for lane in range(LANES):
+        for unit in range(len(average)):
+            average[unit, lane] = average[unit, lane] / total[lane] if total[lane] > 0 else np.nan
 
 
 @kernel

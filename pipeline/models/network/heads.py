@@ -41,7 +41,7 @@ def fit_adamw(
     return _finite(fitted)
 
 
-def fit_adamw_early_stopping(
+def fit_adamw_averaged(
     features: Array,
     labels: Array,
     initial: Array,
@@ -54,23 +54,24 @@ def fit_adamw_early_stopping(
     batch_size: int,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
-) -> tuple[Array, Array]:
-    """As fit_adamw, but each task keeps its epoch of lowest validation error.
+) -> Array:
+    """As fit_adamw, but each task's head is the mean over its epochs, weighted by their errors on validation samples.
 
-    Validation features are (K, m, h), or (m, h) where all share them; the error is the mean square over (K, m) labels.
-    Returns heads (K, h + 1) and these epochs (K,), counted from 0, the first where several are equal.
+    Validation features are (K, m, h), or (m, h) where all share them; labels are (K, m).  An epoch of mean squared
+    error e weighs e ** (-m / 2), the likelihood of the m labels under Gaussian errors of unknown variance: early
+    stopping without its jumps, for the best epoch of two that are nearly equal hangs on rounding.  Returns (K, h + 1),
+    float64.
     """
     orders = _checked(features, labels, initial, orders, batch_size)
     _check_samples("validation ", validation_features, validation_labels, len(labels), features.shape[-1])
     optimiser = AdamW(learning_rate, weight_decay, *betas, eps)
-    fitted, epochs = np.empty(initial.shape, dtype=np.float32), np.empty(len(labels), dtype=np.int64)
+    fitted = np.empty(initial.shape)
     for group in _groups(len(labels)):
-        batch, best = head_kernels.untrained(_lanes(initial[group])), np.full((initial.shape[1], LANES), np.nan)
+        batch, average = head_kernels.untrained(_lanes(initial[group])), np.empty((initial.shape[1], LANES))
         samples, validation = _samples(features, labels, group), _samples(validation_features, validation_labels, group)
-        stops = head_kernels.train_early_stopping(batch, samples, orders, batch_size, optimiser, validation, best)
-        count = len(labels[group])
-        fitted[group], epochs[group] = best[:, :count].T, stops[:count]
-    return _finite(fitted), epochs
+        head_kernels.train_averaged(batch, samples, orders, batch_size, optimiser, validation, average)
+        fitted[group] = average[:, : len(labels[group])].T
+    return _finite(fitted)
 
 
 def fit_exact(features: Array, labels: Array, *, min_active: int, rcond: float) -> Array:

@@ -12,16 +12,28 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.experiments.molecules.common import ball
+from pipeline.models import ridge
 from pipeline.models.network import heads
 
 Array = np.ndarray
 
 
 class Molecules(NamedTuple):
-    """Rows on which a head is fitted, and rows on which its epoch or radius is selected."""
+    """Rows on which a head is fitted, and rows whose labels weigh the epochs of `adamw`."""
 
     train: Array
     valid: Array
+
+
+class Ridge(NamedTuple):
+    """Predictions (tasks, n); norm of the weights on scaled features, in label units, and degrees of freedom, (tasks,).
+
+    The head is the least-squares projection of its labels on the ball of this radius (`ball.py`), a convex class.
+    """
+
+    predictions: Array
+    radius: Array
+    freedom: Array
 
 
 class Scaled(NamedTuple):
@@ -38,14 +50,21 @@ def molecules(parts: Arrays, inputs: str, role: str) -> Molecules:
     return Molecules(parts["train"] if inputs == "same" else parts[f"{role}_half"], parts["valid"])
 
 
+def fit_ridge(features: Array, labels: Array, train: Array) -> Ridge:
+    """Ridge regression on the rows ``train``, each task's penalty by their labels alone (`pipeline.models.ridge`)."""
+    fitted = ridge.fit(features[train], labels[:, train])
+    radius = np.linalg.norm(fitted.heads[:, :-1], axis=1) * ball.common_scale(features[train])
+    return Ridge(ridge.predict(features, fitted.heads), radius, fitted.freedom)
+
+
 def fit_adamw(features: Array, labels: Array, rows: Molecules, settings: AdamW, stream: np.random.Generator) -> Array:
-    """AdamW, each task stopped early by its own labels of ``rows.valid``.
+    """AdamW, each task's head averaged over its epochs by their errors on its own labels of ``rows.valid``.
 
     Heads start at zero, so that nothing is predicted from directions in which the fitted molecules do not differ; all
     tasks see the molecules in the same order.
     """
     scaled = standardised(features, labels, rows.train)
-    fitted, _ = heads.fit_adamw_early_stopping(
+    fitted = heads.fit_adamw_averaged(
         scaled.features[rows.train],
         scaled.labels[:, rows.train],
         zeros(len(labels), features.shape[1]),
@@ -79,34 +98,14 @@ def fit_adamw_steps(
     return heads.predict(scaled.features, fitted) * scaled.deviation + scaled.mean
 
 
-def fit_ball(features: Array, labels: Array, rows: Molecules, radii: tuple[float, ...]) -> tuple[Array, Array]:
-    """Norm-bounded least squares, each task's radius selected by its own labels of ``rows.valid``.
-
-    radii are in deviations of the task's labels.  Returns predictions and the selected radii in label units, (tasks,).
-    """
-    train = labels[:, rows.train]
-    mean, deviation = train.mean(axis=1, keepdims=True), spread(train)
-    fitted = ball.fit(features[rows.train], (train - mean) / deviation, np.array(radii)).heads
-    targets = (labels[:, rows.valid] - mean) / deviation
-    errors = np.mean((heads_on(features[rows.valid], fitted) - targets[:, None]) ** 2, axis=-1)
-    best = errors.argmin(axis=1)
-    kept = fitted[np.arange(len(labels)), best]
-    return heads_on(features, kept) * deviation + mean, np.array(radii)[best] * deviation[:, 0]
-
-
 def class_minimum(features: Array, truth: Array, rows: Array, fitted_on: Array, radii: Array) -> tuple[Array, Array]:
     """Least mean squared error on ``rows`` within each ball of the given radii (label units), and the freedom it takes.
 
     The class is the student's: its features are scaled by the molecules it was fitted on.  Both are (radii,).
     """
     best = ball.fit(features[rows], truth[None, rows], radii, scaled_on=features[fitted_on])
-    errors = np.mean((heads_on(features[rows], best.heads[0]) - truth[rows]) ** 2, axis=-1)
+    errors = np.mean((ridge.predict(features[rows], best.heads[0]) - truth[rows]) ** 2, axis=-1)
     return errors, best.freedom[0]
-
-
-def heads_on(features: Array, fitted: Array) -> Array:
-    """Predictions of heads (..., width + 1) on features (n, width): (..., n), float64."""
-    return fitted[..., :-1] @ features.astype(np.float64).T + fitted[..., -1:]
 
 
 def standardised(features: Array, labels: Array, train: Array, unlabelled: Array | None = None) -> Scaled:

@@ -25,7 +25,8 @@ class Rung(NamedTuple):
 
 def weak_rungs(settings: Ladder, seeds: tuple[int, ...]) -> list[Rung]:
     """The ladder: SMILES transformers by seed, then the control, which has no training and so one seed."""
-    trained = [Rung("smiles", size, seed, f"smiles-{size}") for seed in seeds for size in settings.hidden_sizes]
+    sizes = {seed: settings.further_seeds if place else settings.hidden_sizes for place, seed in enumerate(seeds)}
+    trained = [Rung("smiles", size, seed, f"smiles-{size}") for seed in seeds for size in sizes[seed]]
     return [*trained, *(Rung("morgan", bits, seeds[0], f"morgan-{bits}") for bits in settings.morgan_bits)]
 
 

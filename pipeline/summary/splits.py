@@ -1,0 +1,33 @@
+"""Estimates over random splits of one data set: the splits share molecules, so their intervals are corrected for it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.core import experiments
+from pipeline.summary.estimates import ratio_over_units
+from pipeline.theory import intervals
+from pipeline.theory.intervals import Estimate
+
+MOLECULES = "molecules"
+
+
+def overlap() -> float:
+    """Test molecules for each training molecule, as stated beside the verb evaluate of the molecules."""
+    return float(experiments.beside_evaluate(MOLECULES, "OVERLAP")["split"])
+
+
+def over_splits(values: Sequence[float], confidence: float) -> Estimate:
+    """Mean over splits with the corrected t interval of Nadeau and Bengio."""
+    return intervals.over_units(values, confidence, overlap())
+
+
+def over_splits_in_logs(values: Sequence[float], confidence: float) -> Estimate:
+    """Geometric mean of positive values over splits, its interval on the log scale."""
+    estimate = over_splits(np.log(values).tolist(), confidence)
+    return Estimate(*(float(np.exp(end)) for end in estimate[:3]), n=estimate.n)
+
+
+def ratio_over_splits(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:
+    """Ratio of two means over splits, linearised (the ratio estimator of survey sampling), with the same correction."""
+    return ratio_over_units(numerators, denominators, confidence, overlap())
