@@ -61,6 +61,16 @@ def ratio_over_units(numerators: Sequence[float], denominators: Sequence[float],
     return Estimate(float(ratio), float(ratio + around.low), float(ratio + around.high), around.n)
 
 
+def ratio_resampled(
+    numerators: Sequence[float], denominators: Sequence[float], ratio: float, confidence: float
+) -> Estimate:
+    """The same over random splits of one data set; ratio: units evaluated on over units trained on."""
+    alone = ratio_over_units(numerators, denominators, confidence)
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    around = intervals.resampled((above - alone.value * below) / below.mean(), ratio, confidence)
+    return alone._replace(low=float(alone.value + around.low), high=float(alone.value + around.high))
+
+
 def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
     """Bootstrap over the tasks of one seed; ``name`` picks the random stream, so that no interval moves another."""
     stream = streams.generator(settings.seed, f"intervals/{name}/{statistic}")

@@ -30,6 +30,18 @@ def over_units(values: ArrayLike, confidence: float) -> Estimate:
     return Estimate(mean, float(mean - half), float(mean + half), len(values))
 
 
+def resampled(values: ArrayLike, ratio: float, confidence: float) -> Estimate:
+    """Mean over random splits of one data set, which share molecules and so are no independent units.
+
+    Student's t interval with the variance s^2 (1/J + ratio) of Nadeau and Bengio 2003 for J values, shape (J,); ratio:
+    units evaluated on over units trained on, in each split.  More splits cannot make it narrower than sqrt(ratio) s.
+    """
+    alone = over_units(values, confidence)
+    widened = np.sqrt(1 + alone.n * ratio)
+    ends = (float(alone.value + (end - alone.value) * widened) for end in (alone.low, alone.high))
+    return Estimate(alone.value, *ends, alone.n)
+
+
 def correlation_over_units(values: ArrayLike, confidence: float) -> Estimate:
     """Mean of correlations over units on Fisher's z scale, where their spread is even; the ends stay within [-1, 1]."""
     z = over_units(np.arctanh(np.clip(_finite(values), -1 + 1e-12, 1 - 1e-12)), confidence)
