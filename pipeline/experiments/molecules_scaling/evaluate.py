@@ -28,6 +28,7 @@ from pipeline.theory import misfit
 
 Array = np.ndarray
 TEST = ("test_weak_error", "test_student_error", "test_misfit")
+NAMED = ("panel", "dataset", "split", "weak", "strong", "head", "inputs", "control", "seed", "n_train", "n_eval")
 FURTHER = ("sample", "freedom", "effective", "auc", "n_teacher", *TEST)
 KEYS = ("n_train",)
 TOLERANCE = (1e-8, 0.1, "transformers pretrained with torch, where rounding grows; not measured")
@@ -43,7 +44,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     cells = pd.concat(tables, ignore_index=True).assign(panel="population", strong=strong, head="ridge")
     end = cells[(cells["inputs"] == OWN) & (cells["sample"] == "whole") & (cells["control"] == "")]
     return {
-        "cells": cells.drop(columns="teacher"),
+        "cells": cells[[*NAMED, *squared.COLUMNS, *FURTHER]],
         "metrics": by_unit(end, "split", ("dataset", "inputs"), settings.evaluate.confidence),
     }
 
