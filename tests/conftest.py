@@ -141,7 +141,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Folder in which every verb of some experiments of tests/tiny has run, in one process; only to be read.
 
     It is made once, with two workers under other conditions than with one.  Beside the results lies modules.json:
-    modules of the package that were loaded after each verb.
+    modules of the package that were loaded after each verb.  Bundles upstream are those of another run.
     """
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
@@ -154,6 +154,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                 folder.mkdir(exist_ok=True)
                 Tiny().write(folder)
                 (folder / "data").symlink_to(ROOT / "data")
+                for name in {Tiny()[name].get("upstream", name) for name in names}.difference(names):
+                    for bundle in (run(name) / "artifacts").glob(f"*/{name}"):
+                        (folder / "artifacts" / bundle.parent.name).mkdir(parents=True, exist_ok=True)
+                        (folder / "artifacts" / bundle.parent.name / name).symlink_to(bundle)
                 environment = {
                     **os.environ,
                     "W2S_WORKERS": str(workers),

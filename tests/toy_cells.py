@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline.core.cells import COLUMNS
+from pipeline.core.cells import COLUMNS, complete
 from pipeline.measures import classification
 from pipeline.summary.yao_students import STUDENTS
 from pipeline.theory.divergence import floored
@@ -239,6 +239,22 @@ def preferences() -> pd.DataFrame:
     return pd.concat([cells, whole.assign(head="full", gain_error=0.01)], ignore_index=True)
 
 
+def molecules_scaling(splits: tuple[str, ...] = ("s0", "s1", "s2")) -> pd.DataFrame:
+    """Cells of the study of weak labels in plenty: two teachers and a control, of the population and of the corpus."""
+    own, corpus = [("own", 50, "part"), ("own", 677, "whole")], [("corpus", 50, "part"), ("corpus", 40000, "whole")]
+    rows = [
+        {"dataset": dataset, "split": split, "weak": weak, "control": control, "inputs": inputs, "n_train": size}
+        | {"sample": sample, "effective": float(size), "freedom": 20.0, "auc": 0.95, "n_eval": 677, "n_teacher": 451}
+        for dataset in ("esol", "freesolv", "lipop")
+        for split in splits
+        for weak, control in (("smiles-8", None), ("smiles-96", None), ("random", "random"))
+        for inputs, size, sample in (*own, *corpus, ("weighted", 40000, "whole"))
+    ]
+    names = pd.DataFrame(rows).assign(panel="population", strong="minimol", head="ridge", seed=0)
+    values = measures(np.random.default_rng(6), len(rows), 0.3, 0.1)
+    return complete(pd.concat([names, values], axis=1), "molecules_scaling")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -249,6 +265,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/molecules_study": molecules()
         .query("ladder == 'smiles' and panel == 'chembench' and seed == 0")
         .assign(training="finetuned", panel="pretrained"),
+        "published/molecules_scaling": molecules_scaling(),
         "published/realizability": realizability(),
         "published/preferences": preferences(),
     }
