@@ -75,7 +75,8 @@ def follow(
     the mean loss of the batches since the look before, (looks,).  Raises FloatingPointError on divergence.
     """
     model, loss = Classifier(loaded, training), by_name(training.loss)
-    optimiser = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    options = {"weight_decay": training.weight_decay, "fused": True}  # one pass over the weights: a third of the time
+    optimiser = torch.optim.AdamW(model.parameters(), training.learning_rate, **options)
     along: dict[str, list[Array]] = {sample: [] for sample in (*seen[0], "objective")}
     losses: list[float] = []
     for step, rows in enumerate(tqdm(batches, desc=name, disable=None, leave=False), start=1):

@@ -33,13 +33,14 @@ def over_units(statistic: str, values: Sequence[float], confidence: float) -> Es
 def over_units_and_rows(values: Sequence[float], row_error: float, confidence: float) -> Estimate:
     """Mean over units that were measured on the same test rows, for new units and new rows.
 
-    row_error: standard error of that mean by the draw of the rows alone.  The two variances add; what units and rows
-    share is counted in both, so the interval is somewhat wide (two-way clustering without its third term).
+    row_error: standard error of that mean by the draw of the rows alone.  Squares of the two half widths (Student's t
+    over units, normal over the many rows) add; what units and rows share is counted in both, so the interval is
+    somewhat wide (two-way clustering without its third term).
     """
     own = intervals.over_units(values, confidence)
     if own.n == 1:
         return own
-    half = math.hypot(own.high - own.value, row_error * stats.t.ppf((1 + confidence) / 2, own.n - 1))
+    half = math.hypot(own.high - own.value, row_error * float(stats.norm.ppf((1 + confidence) / 2)))
     return own._replace(low=own.value - half, high=own.value + half)
 
 
