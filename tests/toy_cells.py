@@ -243,6 +243,7 @@ def finetuning(dataset: str, teachers: tuple[str, ...], kinds: tuple[str, ...] =
         {"weak": weak, "labels": kind, "control": control, "seed": seed, "panel": panel, "epoch": epoch}
         for weak, kind, control, seed in wanted
         for panel, epoch in looks
+        if (kind, panel) != ("true", "stopped")
     ]
     shared = {
         "dataset": dataset,

@@ -65,6 +65,7 @@ def _members(cells: pd.DataFrame) -> Iterable[pd.DataFrame]:
 
 def _group(cells: pd.DataFrame, settings: Intervals) -> Numbers:
     followed, stopped = (cells[cells["panel"] == panel] for panel in ("along", "stopped"))
+    stop = {} if stopped.empty else {"stopped_accuracy": mean(stopped, "student_accuracy", settings)}
     first = cells.iloc[0]
     last = followed[followed["epoch"] == followed["epoch"].max()]
     early = followed[followed["epoch"] == EARLY]
@@ -77,7 +78,7 @@ def _group(cells: pd.DataFrame, settings: Intervals) -> Numbers:
         "gain": over_units_and_rows(gain.to_list(), last["gain_row_error"].iloc[0], settings.confidence),
         "lost": over_units_and_rows(lost.to_list(), early["change_row_error"].iloc[0], settings.confidence),
         "stops": stopped["epoch"].to_list(),
-        "stopped_accuracy": mean(stopped, "student_accuracy", settings),
+        **stop,
     }
 
 

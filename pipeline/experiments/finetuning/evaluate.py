@@ -106,13 +106,11 @@ def measured(student: Student, settings: Settings, upstream: Mapping[str, Any]) 
     parts = data[f"{student.dataset}.{student.seed}"]
     labels = data[student.dataset]["label"].to_numpy() > 0.5
     chance = above_chance(student.taught[1], labels[parts["validation"]], settings.evaluate.confidence)
-    losses = weak_validation(student)
-    stop = int(losses.argmin())
-    tables = []
-    for panel, looks, ceilings in (
-        (ALONG, np.arange(len(epochs)), ceiling),
-        (STOPPED, np.array([stop]), ceiling[-1:]),
-    ):
+    losses, tables = weak_validation(student), []
+    panels = [(ALONG, np.arange(len(epochs)), ceiling)]
+    if student.labels != TRUE:  # it has no weak labels on which to stop
+        panels.append((STOPPED, np.array([losses.argmin()]), ceiling[-1:]))
+    for panel, looks, ceilings in panels:
         columns = _columns(student, looks, ceilings, labels[parts["test"]], settings.evaluate)
         tables.append(
             pd.DataFrame(columns).assign(
@@ -140,7 +138,9 @@ def measured(student: Student, settings: Settings, upstream: Mapping[str, Any]) 
 
 
 def weak_validation(student: Student) -> Array:
-    """Cross-entropy of the student to its teacher's labels of the validation rows, (looks,) nats."""
+    """Cross-entropy of the student to its teacher's labels of the validation rows, (looks,) nats; NaN without such."""
+    if student.labels == TRUE:
+        return np.full(len(student.found["validation"]), np.nan)
     target = as_kind(student.taught[1], student.labels)
     said = np.clip(student.found["validation"], 1e-12, 1 - 1e-12)
     found: Array = -(target * np.log(said) + (1 - target) * np.log(1 - said)).mean(axis=1)

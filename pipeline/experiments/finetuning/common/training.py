@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.core import artifacts, streams
+from pipeline.core import artifacts, keys, streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.experiments.finetuning.settings import Strong
@@ -86,5 +86,5 @@ def _digest(order: Mapping[str, object], labels: Array) -> str:
     digest.update(np.ascontiguousarray(labels).tobytes())
     language = Path(reading.__file__).parent
     for name in CODE:
-        digest.update((language / f"{name}.py").read_bytes())
+        digest.update(keys.bare((language / f"{name}.py").read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:32]
