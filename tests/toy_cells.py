@@ -255,6 +255,36 @@ def molecules_scaling(splits: tuple[str, ...] = ("s0", "s1", "s2")) -> pd.DataFr
     return complete(pd.concat([names, values], axis=1), "molecules_scaling")
 
 
+def finetuning(dataset: str, teachers: tuple[str, ...], kinds: tuple[str, ...] = ("soft", "hard")) -> pd.DataFrame:
+    """Cells of a network finetuned whole: students that gain first and lose later, and controls of the first seed."""
+    looks = [("along", 0.5), ("along", 1.0), ("along", 3.0), ("stopped", 1.0)]
+    wanted = [(weak, kind, "", seed) for weak in teachers for kind in kinds for seed in (0, 1, 2)]
+    wanted += [(weak, "true", "teachers_labels", seed) for weak in teachers for seed in (0, 1)]
+    others = [(teachers[0], "shuffled"), ("random", "random"), ("smollm2", "itself")]
+    wanted += [(weak, "soft", control, seed) for weak, control in others for seed in (0, 1)]
+    named = [
+        {"weak": weak, "labels": kind, "control": control, "seed": seed, "panel": panel, "epoch": epoch}
+        for weak, kind, control, seed in wanted
+        for panel, epoch in looks
+        if (kind, panel) != ("true", "stopped")
+    ]
+    shared = {
+        "dataset": dataset,
+        "strong": "smollm2",
+        "direction": "forward",
+        "class": "network",
+        "loss": "cross_entropy",
+    }
+    cells, stream = _classification([row | shared for row in named], "finetuning", tasks=1), np.random.default_rng(6)
+    rise = cells["epoch"].map({0.5: 0.0, 1.0: 0.05, 3.0: 0.02})
+    for role, level in (("weak", 0.7), ("ceiling", 0.86), ("student", 0.72 + rise)):
+        cells[f"{role}_accuracy"] = level + stream.normal(0, 0.004, len(cells))
+    extra = {"head": "full", "inputs": "half", "n_train": 400, "n_eval": 300, "noise": 0.0, "sharpening": 1.0}
+    extra |= {"pgr_defined": 1.0, "above_chance": 1.0, "gain_row_error": 0.01, "change_row_error": 0.005, "split": ""}
+    blank = cells["control"].replace("", np.nan)
+    return cells.assign(**extra, control=blank, labels=[row["labels"] for row in named])
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -268,6 +298,8 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/molecules_scaling": molecules_scaling(),
         "published/realizability": realizability(),
         "published/preferences": preferences(),
+        "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
+        "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
 
 

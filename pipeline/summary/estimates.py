@@ -35,6 +35,20 @@ def within_range(statistic: str, estimate: Estimate) -> Estimate:
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 
 
+def over_units_and_rows(values: Sequence[float], row_error: float, confidence: float) -> Estimate:
+    """Mean over units that were measured on the same test rows, for new units and new rows.
+
+    row_error: standard error of that mean by the draw of the rows alone.  Squares of the two half widths (Student's t
+    over units, normal over the many rows) add; what units and rows share is counted in both, so the interval is
+    somewhat wide (two-way clustering without its third term).
+    """
+    own = intervals.over_units(values, confidence)
+    if own.n == 1:
+        return own
+    half = math.hypot(own.high - own.value, row_error * float(stats.norm.ppf((1 + confidence) / 2)))
+    return own._replace(low=own.value - half, high=own.value + half)
+
+
 def over_rows(share: float, rows: int, confidence: float) -> Estimate:
     """Share of hits among independent rows with Wilson's interval."""
     ends = stats.binomtest(round(share * rows), rows).proportion_ci(confidence, method="wilson")

@@ -123,6 +123,11 @@ def share_pgr_undefined(cells: pd.DataFrame) -> float:
     return float((cells["pgr_defined"] == 0).mean())
 
 
+def mean_copied(cells: pd.DataFrame) -> float:
+    """Share of the teacher's errors that the students repeat."""
+    return float(cells["copied"].mean())
+
+
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
@@ -147,6 +152,7 @@ JUDGED: dict[str, Statistic] = {
             regret_beyond_weak_error,
             performance_gap_recovered,
             share_pgr_undefined,
+            mean_copied,
         )
     },
 }

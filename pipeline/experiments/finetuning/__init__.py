@@ -1,0 +1,1 @@
+"""A language model finetuned whole on weak labels of texts, measured along training."""
