@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,6 +15,8 @@ from ruamel.yaml import YAML
 from pipeline.core import cells, experiments, stage
 from pipeline.experiments.preferences.common import texts
 from pipeline.language import losses
+from pipeline.measures import classification
+from pipeline.theory import divergence
 from tests.conftest import ROOT
 from tests.tiny_language import save_model, tiny_study
 
@@ -86,6 +89,17 @@ def test_a_loss(study: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> 
     assert "brier" in set(found["loss"]) and found[found["loss"] == "brier"]["student_accuracy"].between(0, 1).all()
     logits, labels = torch.tensor([[0.0]]), torch.tensor([[1.0]])
     assert float(scope["brier"](logits, labels, 0.0)) == pytest.approx(0.25)
+
+
+def test_rows_of_classification(generator: np.random.Generator) -> None:
+    """The page's function gives a row a direction, each with the identity in KL and all that a cell needs."""
+    scope: Block = {"classification": classification}
+    exec(compile(example("def rows"), "docs/ADDING.md", "exec"), scope)
+    truth, teacher, student, ceiling = divergence.floored(generator.dirichlet(np.ones(3), (4, 50)), 0.001)
+    table = classification.ordered(pd.DataFrame(scope["rows"](truth, teacher, student, ceiling)))
+    assert table["direction"].to_list() == ["reverse", "forward"] and cells.incomplete(table) is None
+    np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"])
+    assert table["gain"].nunique() == 2
 
 
 def boolq() -> pd.DataFrame:

@@ -14,9 +14,22 @@ from tests.clones import command, copy_repository
 from tests.conftest import ROOT, Tiny
 
 PAGE = (ROOT / "docs/ADDING.md").read_text(encoding="utf-8")
-OWN = PAGE[PAGE.index("## An experiment") :]
-FILES = dict(re.findall(r"^`([\w/]+\.(?:py|yaml))`(?:(?!^`).)*?```\w+\n(.*?)```", OWN, re.M | re.S))
+
+
+def files(beginning: str, end: str) -> dict[str, str]:
+    """The files that a part of the page shows in full, by path."""
+    part = PAGE[PAGE.index(beginning) : PAGE.index(end)]
+    return dict(re.findall(r"^`([\w/]+\.(?:py|yaml))`(?:(?!^`).)*?```\w+\n(.*?)```", part, re.M | re.S))
+
+
+FILES = files("## An experiment, on data", "## A variant")
+VARIANT = files("## A variant", "## An experiment in classification")
 ALL = "import sys; from pipeline.core import stage\nfor verb in sys.argv[2:]: stage.run(verb, sys.argv[1])"
+VARIED = """
+from pipeline.core import experiments, stage
+for verb in ("strong", "evaluate"): stage.run(verb, "diabetes_forest")
+print(*(experiments.load("diabetes_forest").owner(verb).name for verb in experiments.VERBS))
+"""
 VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 
 
@@ -73,3 +86,10 @@ def test_an_experiment_with_its_figure_and_claims(clone: Path) -> None:
     line = "| [diabetes_gain](paper_figures/diabetes_gain.pdf) | gain against misfit on diabetes patients |"
     assert f"{line} `python -m pipeline.study diabetes` |" in (clone / "README.md").read_text()
     command(clone, *python, "pytest", "-q", "tests/test_contract.py", "-k", "diabetes")
+    for name, text in VARIANT.items():
+        (clone / name).write_text(text)
+    own = command(clone, sys.executable, "-c", VARIED, PYTHONPATH=str(clone)).split()
+    assert own == ["diabetes"] * 4 + ["diabetes_forest"] * 2
+    forest = cells.read(clone / "artifacts/results/diabetes_forest/cells.csv")
+    assert set(forest["head"]) == {"forest"}
+    assert forest["weak_error"].equals(found["weak_error"]) and not forest["gain"].equals(found["gain"])

@@ -1,5 +1,6 @@
 """docs/EXPERIMENTS.md: its commands run in order at tiny sizes, and what they leave behind."""
 
+import csv
 import json
 import re
 import shlex
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clones import commit, copy_repository, dvc, git
+from tests.clones import DVC, command, commit, copy_repository, dvc, git
 from tests.conftest import ROOT, Tiny
 
-COMMANDS = re.findall(r"^    (dvc .*)$", (ROOT / "docs/EXPERIMENTS.md").read_text(), re.M)
+PAGE, SMALL = (ROOT / "docs/EXPERIMENTS.md").read_text().split("## The same at the sizes")
+COMMANDS = re.findall(r"^    ((?:dvc|git) .*)$", PAGE, re.M)
 TARGET = "evaluate@synthetic"
+CHANGED = "synthetic.represent.perturbation"
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +31,20 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     (clone / "params.yaml").write_text(json.dumps({"experiments": ["synthetic"], **main}))
     dvc(clone, "repro", TARGET)
     commit(clone, "tiny")
-    return clone, {command: dvc(clone, *shlex.split(command)[1:]) for command in COMMANDS}
+    return clone, {line: command(clone, "sh", "-c", line.replace("dvc ", f"{shlex.join(DVC)} ")) for line in COMMANDS}
 
 
 def test_the_page_shows_every_kind_of_command() -> None:
-    kinds = {" ".join(command.split()[1:3]) for command in COMMANDS}
-    assert kinds == {"exp run", "exp show", "params diff", "metrics diff", "plots diff", "exp apply"}
-    assert sum("--queue" in command for command in COMMANDS) == 2
+    kinds = {" ".join(line.split()[1:3]) for line in COMMANDS}
+    assert kinds == {"exp run", "restore .", "exp show", "params diff", "metrics diff", "plots diff", "exp apply"}
+    assert sum("--queue" in line for line in COMMANDS) == 2
+
+
+def test_the_page_tells_how_to_run_at_the_sizes_of_the_tests(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (line,) = re.findall(r"^    python -c \"(.*)\"$", SMALL, re.M)
+    exec(line.replace("Path()", f"Path({str(tmp_path)!r})"))
+    assert YAML(typ="safe").load(tmp_path / "params.yaml")["synthetic"] == Tiny()["synthetic"]
 
 
 def test_a_run_touches_only_the_stages_that_use_the_number(session: tuple[Path, dict[str, str]]) -> None:
@@ -44,11 +54,19 @@ def test_a_run_touches_only_the_stages_that_use_the_number(session: tuple[Path, 
 
 def test_table_and_differences_name_what_was_changed(session: tuple[Path, dict[str, str]]) -> None:
     _, printed = session
-    table = next(text for command, text in printed.items() if "exp show" in command)
-    assert all(name in table for name in ("wide", "narrow", "plain"))
-    params = next(text for command, text in printed.items() if "params diff" in command)
-    assert "synthetic.represent.perturbation.weak_sigma" in params and "0.1" in params
-    metrics = next(text for command, text in printed.items() if "metrics diff" in command)
+    rows = csv.DictReader(next(text for line, text in printed.items() if "exp show" in line).splitlines())
+    table = {row["Experiment"] or row["rev"]: row for row in rows}
+    own = {name: (row[f"{CHANGED}.weak_sigma"], row[f"{CHANGED}.biases"]) for name, row in table.items()}
+    committed = next(name for name in own if name not in ("workspace", "wide", "narrow", "plain"))
+    sigma, biases = own[committed]
+    # Each differs from what is committed by one number.
+    assert own["wide"] == ("0.1", biases) and own["narrow"] == ("0.02", biases) and own["plain"] == (sigma, "False")
+    assert biases == "True" and sigma not in ("0.1", "0.02")
+    gains = {row["perturbed.exact.fresh.mean_gain.mean"] for row in table.values()}
+    assert len(gains) == 4
+    params = next(text for line, text in printed.items() if "params diff" in line)
+    assert [line.split()[1] for line in params.splitlines()[1:]] == [f"{CHANGED}.biases"]
+    metrics = next(text for line, text in printed.items() if "metrics diff" in line)
     assert "results/synthetic/metrics.json" in metrics
 
 
