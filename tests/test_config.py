@@ -85,6 +85,7 @@ STUDY = {
         {"code": ["toy"], "upstream": "digits"},
         "upstream is 'digits', but nothing is left to it: toy has every verb; drop upstream",
     ),
+    "block of nothing misspelt": ({"code": "toy", "lables": {}}, "lables is not a known key"),
     "verb misspelt": (
         {"code": ["lame"]},
         "toy has no verb labels; write a function labels in pipeline/experiments/lame.py (which has lables: did ",

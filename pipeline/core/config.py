@@ -129,7 +129,8 @@ def _one_line(problems: list[Any], free: set[str], prefix: str, path: Path) -> s
     first = problems[0]
     key = _dotted(prefix, first["loc"])
     if first["type"] == "missing":
-        text = f"is missing; add it (`git diff {path}` shows what was taken out since the last commit)"
+        example = f"; a new file can follow another in {path.parent}/" if path.parent != Path() else ""
+        text = f"is missing; add it (`git diff {path}` shows what was committed{example})"
     elif first["type"] == "extra_forbidden":
         text = "is not a known key; remove it or correct its spelling"
     else:

@@ -124,10 +124,10 @@ def load(name: str, path: Path = PARAMS) -> Experiment:
     if place is None:
         raise InputError(f"{source}: no code of {name} ({', '.join(code)}) has Settings; see docs/ADDING.md")
     model = imported(place)
-    own = {
+    own = {  # a verb without any number may stand as `labels: {}`
         key: value
         for key, value in block.items()
-        if key not in Header.model_fields and (value != {} or key in model.model_fields)  # a verb without any number
+        if key not in Header.model_fields and (value != {} or key in model.model_fields or key not in BLOCKS)
     }
     given = {**_inherited(own, code, upstream, model, source), **own}
     settings = validate(model, given, prefix, source, beside=set(Header.model_fields) - set(block))
