@@ -199,8 +199,13 @@ def test_without_any_reference_nothing_is_vouched_for(tmp_path: Path, monkeypatc
         verify.main()
 
 
-def test_every_experiment_and_study_has_a_tolerance_with_its_reason() -> None:
+def test_every_experiment_and_study_states_one_level_with_its_reason() -> None:
     params = ROOT / "params.yaml"
     for name in (*config.experiments(params), *experiments.studies(params)):
-        allowed = verify.Tolerance(*experiments.beside_evaluate(name, "TOLERANCE", params))
-        assert allowed.relative > 0 and allowed.reason
+        cells, estimates = (experiments.beside_evaluate(name, what, params) for what in ("TOLERANCE", "ESTIMATES"))
+        assert bool(cells) != bool(estimates), name
+        if cells:
+            allowed = verify.Tolerance(*cells)
+            assert allowed.relative > 0 and allowed.reason
+        else:
+            assert all(estimates)

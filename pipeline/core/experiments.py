@@ -138,8 +138,9 @@ def beside_evaluate(name: str, what: str, path: Path = PARAMS) -> Any:
     """A tuple or dict of plain values that stands beside an experiment's verb evaluate; read, not imported; or ().
 
     KEYS: columns that tell its rows apart beside the common ones.  TOLERANCE: how far a run on another machine may be
-    off (absolute, relative, the reason; see pipeline/verify.py).  OVERLAP: by unit (`seed`, `split`), test rows over
-    training rows where the units are resamples of one data set (see theory/intervals.py).
+    off (absolute, relative, the reason); or ESTIMATES: why only its estimates are compared (see pipeline/verify.py).
+    OVERLAP: by unit (`seed`, `split`), test rows over training rows where the units are resamples of one data set (see
+    theory/intervals.py).
     """
     block, _ = _block(name, path)
     place = find(_names(block.get("code", name)), "evaluate")
