@@ -7,6 +7,7 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import span
@@ -45,7 +46,8 @@ def _bar(
     chosen = of(cells, family, loss, direction)
     means = {role: chosen.groupby(unit)[f"{role}_ece"].mean().to_list() for role in ROLES}
     kind = {"experiment": experiment, "group": group, "class": family, "loss": loss}
-    return kind | {role: over_units("ece", values, settings.confidence) for role, values in means.items()}
+    shared = overlap(experiment, unit)
+    return kind | {role: over_units("ece", values, settings.confidence, shared) for role, values in means.items()}
 
 
 def _change(cells: pd.DataFrame) -> Numbers:
