@@ -75,9 +75,9 @@ def _floors(axes: Axes, groups: list[Numbers]) -> None:
         floors, look = group["by_floor"], EXPERIMENTS[group["experiment"]]
         axes.plot(floors["gamma"], floors["used"], label=group["experiment"], markersize=4, linewidth=0.9, **look)
     axes.axhline(1, **drawing.EQUAL)
-    axes.set(xscale="log", xlabel="floor γ under predictions", ylabel="largest share of the least bound")
-    axes.set(ylim=(0, 1.05), title="all experiments")
-    axes.legend(loc="upper left")
+    axes.set(xscale="log", xlabel="floor γ under predictions", ylabel="most used of the least bound  [share]")
+    axes.set(ylim=(0, 1.05), title="by floor")
+    axes.legend(loc="center left")
 
 
 def _group_of(axes: Axes, group: Numbers) -> None:

@@ -13,7 +13,8 @@ from pipeline.summary.words import span
 from pipeline.summary.yao_students import PANELS, ROLES, STUDENTS, last, of, own_direction, solved
 
 DRAWN_TASKS = 5  # of each seed, where every task would blacken the figure
-ASIDE = {"weak": -0.2, "student": 0.0, "ceiling": 0.2}
+ASIDE = {"weak": -0.24, "student": -0.08, "ceiling": 0.24}
+RESCALED = {"markerfacecolor": "white", "markeredgewidth": 1, "label": "student, temperature-scaled"}
 CLASSES = {"mixture": "convex", "softmax": "softmax"}
 EXPERIMENTS = {"kl": {"color": drawing.SOFT, "marker": "o"}, "digits": {"color": drawing.INK, "marker": "s"}}
 SHORT = {"reverse_kl": "reverse KL", "cross_entropy": "CE"}
@@ -46,7 +47,9 @@ def _bar(
     unit = {"kl": "seed", "digits": "split"}[experiment]
     chosen = of(cells, family, loss, direction)
     means = {role: chosen.groupby(unit)[f"{role}_ece"].mean().to_list() for role in ROLES}
-    kind = {"experiment": experiment, "group": group, "class": family, "loss": loss}
+    kind: Numbers = {"experiment": experiment, "group": group, "class": family, "loss": loss}
+    scaled = chosen.groupby(unit)["student_ece_scaled"].mean().to_list()
+    kind["student_scaled"] = over_units("ece", scaled, settings.confidence)
     return kind | {role: over_units("ece", values, settings.confidence) for role, values in means.items()}
 
 
@@ -60,12 +63,12 @@ def _change(cells: pd.DataFrame) -> Numbers:
 
 def draw(numbers: Numbers) -> Picture:
     """Top: calibration error by role.  Bottom: its change against the width of the bound."""
-    figure = plt.figure(figsize=(drawing.WIDTH, 6.6))
+    figure = plt.figure(figsize=(drawing.WIDTH, 7.0))
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     for axes, name in zip(top.subplots(1, 2), EXPERIMENTS, strict=True):
         _errors(axes, [bar for bar in numbers["bars"] if bar["experiment"] == name])
         axes.set_title(name, fontweight="bold")
-    drawing.legend_above(top, axes, columns=3)
+    drawing.legend_above(top, axes, columns=4)
     for axes, column in zip(bottom.subplots(1, 2), BOUNDS, strict=True):
         _changes(axes, numbers, column)
     axes.legend(loc="center right", markerscale=1.6)
@@ -78,6 +81,13 @@ def _errors(axes: Axes, bars: list[Numbers]) -> None:
         for role, shift in ASIDE.items():
             look = {"label": role if place == 0 else None, "clip_on": False, **drawing.role_style(role)}
             drawing.horizontal_interval(axes, place + shift, bar[role], **look)
+        look = (
+            drawing.role_style("student")
+            | RESCALED
+            | {"markeredgecolor": drawing.ROLE_COLOURS["student"]}
+            | ({} if place == 0 else {"label": None})
+        )
+        drawing.horizontal_interval(axes, place + 0.08, bar["student_scaled"], clip_on=False, **look)
     names = [f"{drawing.spoken(bar['group'])}: {CLASSES[bar['class']]}, {SHORT[bar['loss']]}" for bar in bars]
     axes.set_yticks(range(len(bars)), names)
     axes.set(xlabel="ECE", ylim=(len(bars) - 0.5, -0.5))
@@ -104,10 +114,11 @@ def words(numbers: Numbers) -> str:
     """Range of the calibration errors by role, how often the student is worse, and the counterexample."""
     bars = numbers["bars"]
     roles = ", ".join(f"{role} {span(bar[role]['value'] for bar in bars)}" for role in ROLES)
+    rescaled = span(bar["student_scaled"]["value"] for bar in bars)
     worse = sum(bar["student"]["value"] > bar["weak"]["value"] for bar in bars)
     return (
         f"Expected calibration error by role in {len(bars)} settings: {roles}. The student's is larger than its "
-        f"teacher's in {worse}. {numbers['reading']}"
+        f"teacher's in {worse}; rescaled by temperature it is {rescaled}. {numbers['reading']}"
     )
 
 
