@@ -127,24 +127,6 @@ def test_finetuning_learns_its_labels_and_starts_at_their_mean() -> None:
     np.testing.assert_allclose(fitted[rows], labels[rows], atol=3)
 
 
-def test_early_stopping_keeps_the_best_epoch_on_validation() -> None:
-    labels, rows, held_out = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([0, 1]), np.array([2, 3])
-
-    def tuned(epochs: int) -> tuple[np.ndarray, int]:
-        model = transformer.initialised(SIZE, seed=0)
-        stream = np.random.default_rng(0)
-        return finetuning.finetune_early_stopping(
-            model, SEQUENCES, labels, rows, held_out, TUNING, epochs, patience=50, stream=stream
-        )
-
-    def error(predictions: np.ndarray) -> float:
-        return float(np.mean((predictions[held_out] - labels[held_out]) ** 2))
-
-    kept, best = tuned(12)
-    assert error(kept) == min(error(tuned(epochs)[0]) for epochs in (1, 6, 12))
-    np.testing.assert_array_equal(tuned(best + 1)[0], kept)
-
-
 def test_diverging_finetuning_is_an_error() -> None:
     model = transformer.initialised(SIZE, seed=0)
     with pytest.raises(FloatingPointError, match="diverged"):

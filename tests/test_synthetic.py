@@ -29,7 +29,7 @@ def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
     first = table[table["seed"] < 2]
     assert len(first) == 2 * 3 * 2 * 2 * 4 and set(first["panel"]) == set(PANELS)
     further = table[table["seed"] == 2]
-    assert len(further) == 2 * 4 and set(further["panel"]) == {"pretrained"} and set(further["inputs"]) == {"reused"}
+    assert len(further) == 3 * 4 and set(further["head"]) == {"adamw"} and set(further["inputs"]) == {"reused"}
     written = 1e-9 * table["weak_error"].max()  # ten digits of numbers of this size
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=written)
     np.testing.assert_allclose(table["gain"], table["weak_error"] - table["student_error"], atol=written)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.language_models import STUDY, by_dataset, naive, stated
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain, ratio_over_units
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number, span
@@ -37,10 +38,11 @@ def _recovery(cells: pd.DataFrame, settings: Intervals) -> Numbers:
     by_seed = cells.groupby("seed")[["weak_accuracy", "student_accuracy", "ceiling_accuracy"]].mean()
     gained = by_seed["student_accuracy"] - by_seed["weak_accuracy"]
     gap = by_seed["ceiling_accuracy"] - by_seed["weak_accuracy"]
-    over = over_units("gap", gap.to_list(), settings.confidence)
+    shared = overlap(STUDY, "seed")
+    over = over_units("gap", gap.to_list(), settings.confidence, shared)
     if not over.low > 0:
         return {"gap": over, "pgr": None}
-    return {"gap": over, "pgr": ratio_over_units(gained.to_list(), gap.to_list(), settings.confidence)}
+    return {"gap": over, "pgr": ratio_over_units(gained.to_list(), gap.to_list(), settings.confidence, shared)}
 
 
 def _ordered(cells: pd.DataFrame, column: str, measure: str) -> list[str]:

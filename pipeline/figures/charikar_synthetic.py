@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
@@ -107,13 +108,14 @@ def draw(numbers: Numbers) -> Picture:
     grid = figure.add_gridspec(6, 3, width_ratios=[1, 1, 0.95])
     main, *others = numbers["protocols"]
     large = figure.add_subplot(grid[:4, :2])
-    _scatter(large, main, numbers["limits"], size=15)
+    looks = _looks(main)
+    _scatter(large, main, numbers["limits"], 15, looks)
     large.set(xlabel=f"{GAIN}   {UNIT}", ylabel=f"{MISFIT}   {UNIT}")
     large.set_title(f"{TITLES[numbers['panel']]}: {_described(main)}", fontweight="bold")
     large.legend(loc="lower right", handletextpad=0.1, labelspacing=0.3)
     for row, protocol in enumerate(others):
         small = figure.add_subplot(grid[2 * row : 2 * row + 2, 2])
-        _scatter(small, protocol, numbers["limits"], size=6)
+        _scatter(small, protocol, numbers["limits"], 6, looks)
         small.set_title(_described(protocol))
         lowest = row == len(others) - 1
         small.set(ylabel="misfit", xlabel="gain" if lowest else "")
@@ -127,13 +129,25 @@ def _described(protocol: Numbers) -> str:
     return f"{HEADS[protocol['head']]}, {protocol['inputs']} inputs"
 
 
-def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float) -> None:
+def _looks(protocol: Numbers) -> dict[int, dict[str, Any]]:
+    """Colour and marker of each seed; of many seeds, a colour by how near gain comes to misfit, the same everywhere."""
+    seeds = protocol["seeds"]
+    if len(seeds) <= len(drawing.SEED_COLOURS):
+        return {seed["seed"]: drawing.seed_style(seed["seed"]) for seed in seeds}
+    colours = seaborn.color_palette(drawing.LADDER, as_cmap=True)
+    shares = [min(max(seed["gain_over_misfit"]["value"], 0), 1) for seed in seeds]
+    return {seed["seed"]: {"color": colours(share), "marker": "o"} for seed, share in zip(seeds, shares, strict=True)}
+
+
+def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float, looks: dict[int, dict[str, Any]]) -> None:
     """One point a task, colour and marker by seed."""
     square(axes, limits)
     for seed in protocol["seeds"]:
-        look: dict[str, Any] = {"s": size, "alpha": 0.55, "linewidths": 0, "zorder": 2}
-        look |= drawing.seed_style(seed["seed"])
-        axes.scatter(seed["gain"], seed["misfit"], label=f"seed {seed['seed']}", **look)
+        look: dict[str, Any] = {"s": size, "alpha": 0.55, "linewidths": 0, "zorder": 2, **looks[seed["seed"]]}
+        label = f"seed {seed['seed']}" if len(looks) <= len(drawing.SEED_COLOURS) else None
+        axes.scatter(seed["gain"], seed["misfit"], label=label, **look)
+    if len(looks) > len(drawing.SEED_COLOURS):
+        axes.plot([], [], "o", color=drawing.SOFT, markersize=4, label=f"{len(looks)} seeds, coloured as below right")
     if protocol["outside"]:
         count = sum(seed["tasks"] for seed in protocol["seeds"])
         beyond = f"{protocol['outside']} of {count}\noutside"
@@ -141,15 +155,20 @@ def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float) -> Non
 
 
 def _strip(axes: Axes, protocol: Numbers, statistic: str, label: str) -> None:
-    """Each seed's value with its interval over tasks; below, the mean over seeds with its interval over seeds."""
-    seeds, mean = protocol["seeds"], protocol["over_seeds"][statistic]
+    """Each seed's value with its interval over tasks, many seeds in order; below, the mean with its own over seeds."""
+    mean, looks = protocol["over_seeds"][statistic], _looks(protocol)
+    many = len(looks) > len(drawing.SEED_COLOURS)
+    seeds = sorted(protocol["seeds"], key=lambda seed: seed[statistic]["value"]) if many else protocol["seeds"]
+    last = len(seeds) + (1.4 if many else 0.4)
     for row, seed in enumerate(seeds):
-        drawing.horizontal_interval(axes, row, seed[statistic], **drawing.seed_style(seed["seed"]))
-    last = len(seeds) + 0.4
+        size = {"markersize": 3.2} if many else {}
+        drawing.horizontal_interval(axes, row, seed[statistic], **looks[seed["seed"]], **size)
     drawing.horizontal_interval(axes, last, mean, color=drawing.INK, marker="D")
     axes.axvline(1, color=drawing.INK, linewidth=0.8, zorder=1)
-    axes.set_yticks([*range(len(seeds)), last], [*(f"seed {seed['seed']}" for seed in seeds), "mean"])
-    axes.set(ylim=(last + 0.6, -0.6), xlabel=label)
+    names = [f"seed {seed['seed']}" for seed in seeds]
+    ticks, texts = ([len(seeds) / 2], [f"{len(seeds)} seeds"]) if many else (list(range(len(seeds))), names)
+    axes.set_yticks([*ticks, last], [*texts, "mean"])
+    axes.set(ylim=(last + (1.2 if many else 0.6), -0.8), xlabel=label)
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=4)
     axes.set_title(written(mean), loc="right", color=drawing.SOFT)

@@ -1,5 +1,6 @@
 """What a student takes over from its teacher: misfit is what was not copied."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
+from pipeline.figures.controls import LADDER
 from pipeline.figures.training_curves import along_training
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
-from pipeline.summary.tables import CONTROLS, Tables, controls_of
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import DATASETS, number, written
+from pipeline.summary.yao_students import solved
 
 SHARES = {"copied": "errors copied", "corrected": "errors corrected", "kept": "right labels kept"}
 SHARE_STYLE = {
@@ -24,6 +28,16 @@ SHARE_STYLE = {
 TEACHERS = {"few_pixels": ("#0072B2", "o"), "small_net": ("#D55E00", "s"), "few_labels": ("#009E73", "^")}
 CONTROL_NAMES = {"itself": "own class", "shuffled": "shuffled", "random": "random"}
 CURVE = "small_net"
+GREY = {"color": drawing.SOFT, "fontsize": 7}
+# Where the labels of controls stand beside their points, in points of type.
+BESIDE = {"itself": (6, -3), "shuffled": (-4, 7), "random": (6, -3)}
+# By experiment: what a row of the right panel is of, and over which units its interval is.
+GROUPS = {
+    "digits": ("weak", "split"),
+    "kl": ("panel", "seed"),
+    "synthetic": ("panel", "seed"),
+    "molecules": ("dataset", "split"),
+}
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
@@ -40,8 +54,12 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         if control in CONTROL_NAMES
     ]
     pairs = [
-        {"setting": title, "student": _correlation(real, unit, settings), "alone": _correlation(alone, unit, settings)}
-        for title, unit, real, alone in _pairs(tables)
+        {
+            "setting": f"{name}: {group}",
+            "student": _correlation(real, unit, overlap(name, unit), settings),
+            "alone": _correlation(alone, unit, overlap(name, unit), settings),
+        }
+        for name, group, unit, real, alone in _pairs(tables)
     ]
     shown = next(curve for curve in curves if curve["weak"] == CURVE)
     peak = int(np.argmax([value.value for value in shown["corrected"]]))
@@ -70,42 +88,33 @@ def _along(cells: pd.DataFrame, unit: str, settings: Intervals) -> Numbers:
 
 
 def _point(cells: pd.DataFrame, unit: str, settings: Intervals) -> Numbers:
-    means = cells.groupby(unit)[[*SHARES, "misfit"]].mean()
-    return {name: over_units(f"share_{name}", list(means[name]), settings.confidence) for name in SHARES} | {
-        "misfit": over_units("misfit", list(means["misfit"]), settings.confidence)
-    }
+    means, shared = cells.groupby(unit)[[*SHARES, "misfit"]].mean(), overlap("digits", unit)
+    names = {**{name: f"share_{name}" for name in SHARES}, "misfit": "misfit"}
+    return {name: over_units(kind, list(means[name]), settings.confidence, shared) for name, kind in names.items()}
 
 
-def _correlation(cells: pd.DataFrame, unit: str, settings: Intervals) -> Any:
+def _correlation(cells: pd.DataFrame, unit: str, shared: float, settings: Intervals) -> Any:
     means = cells.groupby(unit)["error_correlation"].mean().dropna()
-    return over_units("correlation", list(means), settings.confidence)
+    return over_units("correlation", list(means), settings.confidence, shared)
 
 
-def _pairs(tables: Tables) -> list[tuple[str, str, pd.DataFrame, pd.DataFrame]]:
-    """Setting, unit, cells of students, and of the strong model that learned the teacher's true labels instead."""
-    found = []
-    digits, apart = tables["digits"], _without_teacher(tables, "digits")
-    last = digits.query("noise == 0 and sharpening == 1 and loss == 'cross_entropy'")
+def _pairs(tables: Tables) -> Iterator[tuple[str, str, str, pd.DataFrame, pd.DataFrame]]:
+    """Experiment, group, unit, cells of students, and of the strong model on the teacher's true labels instead."""
+    last = tables["digits"].query("noise == 0 and sharpening == 1 and loss == 'cross_entropy'")
     last = last[(last["epoch"] == last["epoch"].max()) & (last["lr"] == last["lr"].min())]
-    for weak in apart["weak"].unique():
-        title = f"digits: {drawing.spoken(weak)}"
-        found.append((title, "split", last[last["weak"] == weak], apart[apart["weak"] == weak]))
-    solved = {"kl": "epoch != epoch and loss == 'cross_entropy'", "synthetic": "head == 'exact' and inputs == 'fresh'"}
-    for name, chosen in solved.items():
-        real, apart = tables[name].query(chosen), _without_teacher(tables, name).query(chosen)
-        for panel in apart["panel"].unique():
-            found.append((f"{name}: {panel}", "seed", *(table[table["panel"] == panel] for table in (real, apart))))
-    if f"molecules/{CONTROLS}" in tables:
-        apart, same = _without_teacher(tables, "molecules"), ["panel", "dataset", "inputs", "head", "weak"]
-        real = tables["molecules"].merge(apart[same].drop_duplicates(), on=same)
-        for dataset in apart["dataset"].unique():
-            title = f"molecules: {DATASETS.get(dataset, dataset)}"
-            found.append((title, "split", *(table[table["dataset"] == dataset] for table in (real, apart))))
-    return found
-
-
-def _without_teacher(tables: Tables, name: str) -> pd.DataFrame:
-    return controls_of(tables, name).query("control == 'teachers_labels'")
+    students = {
+        "digits": last,
+        "kl": solved(tables["kl"]).query("loss == 'cross_entropy' and direction == 'forward'"),
+        "synthetic": tables["synthetic"].query("head == 'exact' and inputs == 'fresh'"),
+        "molecules": tables["molecules"].query(LADDER),
+    }
+    for name, real in students.items():
+        column, unit = GROUPS[name]
+        alone = controls_of(tables, name).query("control == 'teachers_labels'")
+        for group in real[column].unique():
+            own = [table[table[column] == group] for table in (real, alone)]
+            if not own[1].empty:
+                yield name, DATASETS.get(group, drawing.spoken(group)), unit, *own
 
 
 def draw(numbers: Numbers) -> Picture:
@@ -130,7 +139,9 @@ def _not_copied(axes: Axes, numbers: Numbers) -> None:
     for point in numbers["controls"]:
         x, y = 1 - point["copied"]["value"], point["misfit"]["value"]
         axes.plot(x, y, "o", color=drawing.SOFT, markersize=4, zorder=2)
-        axes.annotate(CONTROL_NAMES[point["control"]], (x, y), (4, 3), textcoords="offset points", color=drawing.SOFT)
+        axes.annotate(
+            CONTROL_NAMES[point["control"]], (x, y), BESIDE[point["control"]], textcoords="offset points", **GREY
+        )
     axes.set(xlabel="teacher's errors that are not copied  [share]", ylabel="misfit  [nats]", ylim=(0, None))
     axes.set_title("digits, along training", fontweight="bold")
     axes.legend(title="teacher", loc="upper left")
@@ -141,7 +152,7 @@ def _shares(axes: Axes, curve: Numbers) -> None:
         drawing.band(axes, curve["epochs"], curve[name], label=label, **SHARE_STYLE[name])
     axes.set(xscale="log", xlabel="epoch", ylabel="share of test images", ylim=(0, 1.02))
     axes.set_title(f"digits, {drawing.spoken(CURVE)}", fontweight="bold")
-    axes.legend(loc="center right")
+    axes.legend(loc="lower right", labelspacing=0.2)
 
 
 def _correlations(axes: Axes, rows: list[Numbers]) -> None:
@@ -151,10 +162,10 @@ def _correlations(axes: Axes, rows: list[Numbers]) -> None:
     axes.plot([], [], linestyle="none", label="student of the teacher", **drawing.role_style("student"))
     axes.plot([], [], "o", color=drawing.SOFT, label="strong model without it")
     axes.set_yticks(range(len(rows)), [row["setting"] for row in rows])
-    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(-0.1, 1.03), xlabel="correlation of errors with the teacher's")
+    axes.set(ylim=(len(rows) + 0.9, -0.6), xlim=(-0.08, 1.03), xlabel="correlation of errors with the teacher's")
     axes.axvline(0, color=drawing.INK, linewidth=0.8, zorder=1)
     axes.set_title("whose errors", fontweight="bold")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=1)
+    axes.legend(loc="lower left", handletextpad=0.2)
 
 
 def words(numbers: Numbers) -> str:
@@ -176,7 +187,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "inheritance": Figure(
         "yao2025",
-        ("digits", "kl", "synthetic"),
+        ("digits", "kl", "synthetic", "molecules"),
         "Inheritance: misfit falls as the student copies its teacher's errors. Right: how far its errors are the "
         "teacher's, against the strong model that learned the teacher's true labels itself.",
         "which of the teacher's errors a student copies, and how misfit follows",

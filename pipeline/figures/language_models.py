@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Numbers
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units
 from pipeline.theory.intervals import Estimate
 
@@ -30,7 +31,9 @@ def at_focus(cells: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 def mean(cells: pd.DataFrame, column: str, settings: Intervals) -> Estimate:
     """Mean of a column within each seed, then over seeds."""
-    return over_units(column, cells.groupby("seed")[column].mean().to_list(), settings.confidence)
+    return over_units(
+        column, cells.groupby("seed")[column].mean().to_list(), settings.confidence, overlap(STUDY, "seed")
+    )
 
 
 def along(cells: pd.DataFrame, column: str, measures: Iterable[str], settings: Intervals) -> Numbers:

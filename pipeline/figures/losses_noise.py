@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.language_models import STUDY, along, at_focus, by_dataset, naive, stated
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number, span
@@ -37,7 +38,8 @@ def _against_plain(main: pd.DataFrame, own: pd.DataFrame, settings: Intervals) -
     plain_ce = naive(main[main["dataset"] == own["dataset"].iloc[0]])
     keys = ["seed", "weak"]
     paired = own.set_index(keys)["student_accuracy"] - plain_ce.set_index(keys)["student_accuracy"]
-    return over_units("difference", paired.groupby("seed").mean().to_list(), settings.confidence)
+    means = paired.groupby("seed").mean().to_list()
+    return over_units("difference", means, settings.confidence, overlap(STUDY, "seed"))
 
 
 def draw(numbers: Numbers) -> Picture:

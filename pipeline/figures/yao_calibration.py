@@ -7,6 +7,7 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import span
@@ -47,10 +48,10 @@ def _bar(
     unit = {"kl": "seed", "digits": "split"}[experiment]
     chosen = of(cells, family, loss, direction)
     means = {role: chosen.groupby(unit)[f"{role}_ece"].mean().to_list() for role in ROLES}
-    kind: Numbers = {"experiment": experiment, "group": group, "class": family, "loss": loss}
-    scaled = chosen.groupby(unit)["student_ece_scaled"].mean().to_list()
-    kind["student_scaled"] = over_units("ece", scaled, settings.confidence)
-    return kind | {role: over_units("ece", values, settings.confidence) for role, values in means.items()}
+    means["student_scaled"] = chosen.groupby(unit)["student_ece_scaled"].mean().to_list()
+    kind = {"experiment": experiment, "group": group, "class": family, "loss": loss}
+    shared = overlap(experiment, unit)
+    return kind | {role: over_units("ece", values, settings.confidence, shared) for role, values in means.items()}
 
 
 def _change(cells: pd.DataFrame) -> Numbers:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.training_curves import LOSSES, NAMES, along_training, by_teacher, curves, early_stop
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number
@@ -21,7 +22,14 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     for experiment, unit, weak, cells in along_training(tables):
         noisy = cells[(cells["sharpening"] == 1) & (cells["lr"] == cells["lr"].max())]
         for stop in STROKES:
-            groups.append({"experiment": experiment, "weak": weak, "stop": stop, **_group(unit, noisy, stop, settings)})
+            groups.append(
+                {
+                    "experiment": experiment,
+                    "weak": weak,
+                    "stop": stop,
+                    **_group(experiment, unit, noisy, stop, settings),
+                }
+            )
     with_noise = [value for group in groups for value in group["reverse_minus_forward"][1:]]
     better, worse = sum(value.low > 0 for value in with_noise), sum(value.high < 0 for value in with_noise)
     total = len(with_noise)
@@ -29,18 +37,19 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     return plain({"reading": reading, "confidence": settings.confidence, "groups": groups})
 
 
-def _group(unit: str, cells: pd.DataFrame, stop: str, settings: Intervals) -> Numbers:
-    rates = sorted(cells["noise"].unique())
+def _group(experiment: str, unit: str, cells: pd.DataFrame, stop: str, settings: Intervals) -> Numbers:
+    rates, shared = sorted(cells["noise"].unique()), overlap(experiment, unit)
     means = {
         (loss, rate): _stopped(unit, cells[(cells["loss"] == loss) & (cells["noise"] == rate)], stop)
         for loss in LOSSES
         for rate in rates
     }
     accuracy = {
-        loss: [over_units("accuracy", means[loss, rate], settings.confidence) for rate in rates] for loss in LOSSES
+        loss: [over_units("accuracy", means[loss, rate], settings.confidence, shared) for rate in rates]
+        for loss in LOSSES
     }
     paired = [np.subtract(means["reverse_kl", rate], means["cross_entropy", rate]) for rate in rates]
-    difference = [over_units("difference", values, settings.confidence) for values in paired]
+    difference = [over_units("difference", values, settings.confidence, shared) for values in paired]
     return {"noise": rates, "accuracy": accuracy, "reverse_minus_forward": difference}
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.training_curves import LOSSES, NAMES, along_training, by_teacher, curves, early_stop
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number
@@ -37,17 +38,20 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             for rate in sorted(clean["lr"].unique(), reverse=True):
                 chosen = clean[(clean["loss"] == loss) & (clean["lr"] == rate)]
                 kind = {"experiment": experiment, "weak": weak, "loss": loss, "lr": rate}
-                groups.append(kind | _curve(unit, chosen, settings))
+                groups.append(kind | _curve(experiment, unit, chosen, settings))
     worst = max(groups, key=lambda group: group["lost_by_early_stop"].value)
     cost = f"{worst['lost_by_early_stop'].value:.3f}"
     reading = f"Stopping on weak validation costs up to {cost} of accuracy against the best epoch ({worst['weak']})."
     return plain({"reading": reading, "confidence": settings.confidence, "groups": groups})
 
 
-def _curve(unit: str, cells: pd.DataFrame, settings: Intervals) -> Numbers:
-    each = curves(unit, cells)
+def _curve(experiment: str, unit: str, cells: pd.DataFrame, settings: Intervals) -> Numbers:
+    each, shared = curves(unit, cells), overlap(experiment, unit)
     along = {
-        name: [over_units(name, values, settings.confidence) for values in np.stack([c[name] for c in each], axis=1)]
+        name: [
+            over_units(name, values, settings.confidence, shared)
+            for values in np.stack([c[name] for c in each], axis=1)
+        ]
         for name in COLUMNS
     }
     stops = [early_stop(curve) for curve in each]
@@ -55,9 +59,11 @@ def _curve(unit: str, cells: pd.DataFrame, settings: Intervals) -> Numbers:
     return {
         "epochs": each[0].index.to_list(),
         **along,
-        "weak_accuracy": over_units("accuracy", [c["weak_accuracy"].iloc[0] for c in each], settings.confidence),
+        "weak_accuracy": over_units(
+            "accuracy", [c["weak_accuracy"].iloc[0] for c in each], settings.confidence, shared
+        ),
         "early_stops": stops,
-        "lost_by_early_stop": over_units("difference", lost, settings.confidence),
+        "lost_by_early_stop": over_units("difference", lost, settings.confidence, shared),
     }
 
 

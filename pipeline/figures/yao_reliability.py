@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number
@@ -22,7 +23,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         diagrams = tables[f"{experiment}/reliability"]
         for weak in dict.fromkeys(diagrams["weak"]):
             chosen = diagrams[diagrams["weak"] == weak]
-            roles = {role: _diagram(unit, chosen[chosen["role"] == role], settings) for role in ROLES}
+            roles = {role: _diagram(experiment, unit, chosen[chosen["role"] == role], settings) for role in ROLES}
             name = "network" if experiment == "kl" else weak
             panels.append({"experiment": experiment, "weak": name, "roles": roles})
     gaps = {panel["weak"]: {role: _ece(panel["roles"][role]) for role in ROLES} for panel in panels}
@@ -31,13 +32,13 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     return plain({"reading": reading, "confidence": settings.confidence, "panels": panels, "pooled_ece": gaps})
 
 
-def _diagram(unit: str, rows: pd.DataFrame, settings: Intervals) -> list[Numbers]:
+def _diagram(experiment: str, unit: str, rows: pd.DataFrame, settings: Intervals) -> list[Numbers]:
     """Pooled bins; the interval of a bin's accuracy is over the units that have points in it, if those are most."""
     units, total, found = rows[unit].nunique(), rows["count"].sum(), []
     for place, bin_rows in rows.groupby("bin"):
         weights = bin_rows["count"] / bin_rows["count"].sum()
         pooled = {name: float((weights * bin_rows[name]).sum()) for name in ("confidence", "frequency")}
-        spread = over_units("accuracy", bin_rows["frequency"].to_list(), settings.confidence)
+        spread = over_units("accuracy", bin_rows["frequency"].to_list(), settings.confidence, overlap(experiment, unit))
         ends = {"low": spread.low, "high": spread.high} if 2 * len(bin_rows) > units else {"low": None, "high": None}
         found.append({"bin": int(place), "share": float(bin_rows["count"].sum() / total), **pooled, **ends})
     return found

@@ -13,6 +13,11 @@ class Design(NamedTuple):
     minutes: float | None = None  # of the whole published study on two cores, as its settings state
 
 
+def overlap(table: str, unit: str) -> float:
+    """Test rows over training rows where the units of an experiment or study share rows; 0 where they do not."""
+    return float(dict(experiments.beside_evaluate(table.rpartition("/")[2], "OVERLAP")).get(unit, 0.0))
+
+
 def read(tables: Iterable[str]) -> dict[str, Design]:
     """A design for each table that is an experiment's or a published study's, by its name."""
     known = {*config.experiments(), *experiments.studies()}

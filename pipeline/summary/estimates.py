@@ -16,16 +16,17 @@ from pipeline.theory.intervals import Estimate
 DIGITS = 6
 
 
-def over_units(statistic: str, values: Sequence[float], confidence: float) -> Estimate:
+def over_units(statistic: str, values: Sequence[float], confidence: float, overlap: float = 0.0) -> Estimate:
     """Mean of a named statistic over seeds or splits: a correlation on Fisher's scale, others by Student's t.
 
     Rank correlations of a few points reach 1, where Fisher's scale has no value, so theirs is Student's t as well.
+    overlap: of units that share rows, see designs.py.
     """
-    estimate = intervals.over_units(values, confidence)
+    estimate = intervals.over_units(values, confidence, overlap)
     if estimate.n == 1:
         return estimate
     if statistic == "correlation":
-        return intervals.correlation_over_units(values, confidence)
+        return intervals.correlation_over_units(values, confidence, overlap)
     return within_range(statistic, estimate)
 
 

@@ -86,9 +86,12 @@ def binomial_ends(hits: ArrayLike, trials: ArrayLike, confidence: float) -> tupl
     return low[()], high[()]
 
 
-def correlation_over_units(values: ArrayLike, confidence: float) -> Estimate:
-    """Mean of correlations over units on Fisher's z scale, where their spread is even; the ends stay within [-1, 1]."""
-    z = over_units(np.arctanh(np.clip(_finite(values), -1 + 1e-12, 1 - 1e-12)), confidence)
+def correlation_over_units(values: ArrayLike, confidence: float, overlap: float = 0.0) -> Estimate:
+    """Mean of correlations over units on Fisher's z scale, where their spread is even; the ends stay within [-1, 1].
+
+    overlap: as in ``over_units``.
+    """
+    z = over_units(np.arctanh(np.clip(_finite(values), -1 + 1e-12, 1 - 1e-12)), confidence, overlap)
     return Estimate(*(float(np.tanh(end)) for end in z[:3]), n=z.n)
 
 

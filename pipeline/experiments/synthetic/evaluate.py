@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Data, Settings
 from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
@@ -26,7 +26,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     cells = measure_all(data, data.seeds, PANELS, heads, inputs, bundles, pool)
     tables = [cells]
     if data.further_seeds:
-        tables.append(measure_all(data, data.further_seeds, FURTHER, heads, inputs[:1], bundles, pool))
+        tables.append(measure_all(data, data.further_seeds, PANELS, heads[:1], inputs[:1], bundles, pool))
     if settings.weak.control_tasks:
         tables.append(measure_controls(data, bundles, pool))
     return {

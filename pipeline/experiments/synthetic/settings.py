@@ -14,7 +14,7 @@ Schedule = Literal["sequential", "joint"]
 class Data(Block):
     """Truth network, tasks and sample sizes.
 
-    further_seeds: run in the pretrained panel alone, on the first inputs of labels, for there the seeds differ most.
+    further_seeds: run with the first head on the first inputs alone, without controls: claims are judged over seeds.
     """
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, SAMPLES, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, Panel, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Exact, Settings, Strong
 
 
@@ -21,7 +21,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Students and ceilings of every seed."""
     bundles, inputs = (upstream["data"], upstream["represent"], upstream["labels"]), settings.labels.inputs
     items = fit_all(settings.data.seeds, PANELS, inputs, bundles, settings.strong, pool)
-    further = fit_all(settings.data.further_seeds, FURTHER, inputs[:1], bundles, settings.strong, pool)
+    first = settings.strong.model_copy(update={"heads": settings.strong.heads[:1]})
+    further = fit_all(settings.data.further_seeds, PANELS, inputs[:1], bundles, first, pool)
     with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["labels"]]
     control = {f"controls-{seed}": (seed, *bundles, settings.strong.exact) for seed in with_controls}
     return {**items, **further, **pool.map(fit_controls, control)}

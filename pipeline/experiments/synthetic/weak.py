@@ -12,18 +12,17 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import FURTHER, PANELS, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Settings, Weak
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every seed."""
-    names = {seed: sorted({panel.weak for panel in PANELS.values()}) for seed in settings.data.seeds}
-    names |= {seed: [panel.weak for panel in FURTHER.values()] for seed in settings.data.further_seeds}
+    seeds, names = settings.data.every_seed(), sorted({panel.weak for panel in PANELS.values()})
     bundles = (upstream["data"], upstream["represent"])
-    units = {f"{unit(seed)}-{name}": (seed, name, *bundles, settings.weak) for seed in names for name in names[seed]}
+    units = {f"{unit(seed)}-{name}": (seed, name, *bundles, settings.weak) for seed in seeds for name in names}
     fitted = pool.map(fit_teachers, units)
-    real = {unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names[seed]} for seed in names}
+    real = {unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names} for seed in seeds}
     if not settings.weak.control_tasks:
         return real
     control = {f"controls-{seed}": (seed, *bundles, real[unit(seed)], settings.weak) for seed in settings.data.seeds}

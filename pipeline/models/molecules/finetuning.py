@@ -10,8 +10,6 @@ from torch.nn import functional
 
 from pipeline.models.molecules.transformer import Sequences, SmilesBert, clipped, represent
 
-Weights = dict[str, torch.Tensor]
-
 
 class Recipe(NamedTuple):
     """AdamW at one learning rate, after a linear rise over the first tenth of the steps."""
@@ -50,38 +48,6 @@ def finetune(
     return predict(training, sequences)
 
 
-def finetune_early_stopping(
-    model: SmilesBert,
-    sequences: Sequences,
-    labels: np.ndarray,
-    rows: np.ndarray,
-    validation: np.ndarray,
-    recipe: Recipe,
-    epochs: int,
-    patience: int,
-    stream: np.random.Generator,
-) -> tuple[np.ndarray, int]:
-    """Train until the error on ``validation`` has not fallen for ``patience`` epochs; keep the best epoch.
-
-    Returns predictions for all molecules, (molecules,), float64, and the epoch they are from, counted from 0.
-    """
-    training = begin(model, labels[rows], recipe)
-    batches = shuffled(rows, recipe.batch_size, stream)
-    held_out = Sequences(sequences.tokens[validation], sequences.lengths[validation])
-    lowest, best, kept = np.inf, 0, copied(training)
-    for epoch in range(epochs):
-        for _ in range(-(-len(rows) // recipe.batch_size)):
-            advance(training, sequences, labels, next(batches), recipe.learning_rate)
-        error = np.mean((predict(training, held_out) - labels[validation]) ** 2)
-        if error < lowest:
-            lowest, best, kept = error, epoch, copied(training)
-        if epoch - best >= patience:
-            break
-    training.model.load_state_dict(kept[0])
-    training.head.load_state_dict(kept[1])
-    return predict(training, sequences), best
-
-
 def begin(model: SmilesBert, labels: np.ndarray, recipe: Recipe) -> Training:
     """Training before its first step; the head starts at zero, so the first prediction is the mean label."""
     head = nn.Linear(model.words.in_features, 1)
@@ -103,13 +69,6 @@ def advance(training: Training, sequences: Sequences, labels: np.ndarray, rows: 
     training.optimiser.zero_grad()
     functional.mse_loss(predictions, targets).backward()
     training.optimiser.step()
-
-
-def copied(training: Training) -> tuple[Weights, Weights]:
-    """Present weights of the model and of its head."""
-    parts = (training.model, training.head)
-    model, head = ({name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts)
-    return model, head
 
 
 def predict(training: Training, sequences: Sequences) -> np.ndarray:

@@ -21,8 +21,6 @@ PANELS = {
     "perturbed": Panel(weak="weak_perturbed", strong="strong_perturbed"),
 }
 
-FURTHER = {"pretrained": PANELS["pretrained"]}  # the panel of the further seeds
-
 # Where the inputs and true labels of each sample lie in the data bundle.
 SAMPLES = {"reused": "inputs", "fresh": "fresh_inputs", "evaluation": "evaluation_inputs"}
 
