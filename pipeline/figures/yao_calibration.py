@@ -15,7 +15,8 @@ from pipeline.summary.yao_students import PANELS, ROLES, STUDENTS, last, of, own
 
 DRAWN_TASKS = 5  # of each seed, where every task would blacken the figure
 ASIDE = {"weak": -0.24, "student": -0.08, "ceiling": 0.24}
-RESCALED = {"markerfacecolor": "white", "markeredgewidth": 1, "label": "student, temperature-scaled"}
+SCALED = "student, temperature-scaled"
+RESCALED = {"markerfacecolor": "white", "markeredgewidth": 1}
 CLASSES = {"mixture": "convex", "softmax": "softmax"}
 EXPERIMENTS = {"kl": {"color": drawing.SOFT, "marker": "o"}, "digits": {"color": drawing.INK, "marker": "s"}}
 SHORT = {"reverse_kl": "reverse KL", "cross_entropy": "CE"}
@@ -82,13 +83,9 @@ def _errors(axes: Axes, bars: list[Numbers]) -> None:
         for role, shift in ASIDE.items():
             look = {"label": role if place == 0 else None, "clip_on": False, **drawing.role_style(role)}
             drawing.horizontal_interval(axes, place + shift, bar[role], **look)
-        look = (
-            drawing.role_style("student")
-            | RESCALED
-            | {"markeredgecolor": drawing.ROLE_COLOURS["student"]}
-            | ({} if place == 0 else {"label": None})
-        )
-        drawing.horizontal_interval(axes, place + 0.08, bar["student_scaled"], clip_on=False, **look)
+        hollow = drawing.role_style("student") | RESCALED | {"markeredgecolor": drawing.ROLE_COLOURS["student"]}
+        label = SCALED if place == 0 else None
+        drawing.horizontal_interval(axes, place + 0.08, bar["student_scaled"], clip_on=False, label=label, **hollow)
     names = [f"{drawing.spoken(bar['group'])}: {CLASSES[bar['class']]}, {SHORT[bar['loss']]}" for bar in bars]
     axes.set_yticks(range(len(bars)), names)
     axes.set(xlabel="ECE", ylim=(len(bars) - 0.5, -0.5))
