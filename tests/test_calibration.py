@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 from scipy.special import softmax
 
 from pipeline.theory import calibration
@@ -123,6 +124,85 @@ def test_the_repaired_bound_holds(seed: int, classes: int, nearness: float) -> N
         assert abs(error(student) - error(teacher)) <= variation + 1e-12
 
 
+def linear_programme(values: np.ndarray, residuals: np.ndarray) -> float:
+    """sup of mean u(values) residuals over 1-Lipschitz u into [-1, 1]: a variable a value, neighbours bounded."""
+    order = np.argsort(values)
+    steps = np.diff(np.eye(len(values))[order], axis=0)
+    gaps = np.diff(values[order])
+    found = linprog(
+        -residuals / len(values), A_ub=np.concatenate([steps, -steps]), b_ub=np.tile(gaps, 2), bounds=(-1, 1)
+    )
+    return -found.fun
+
+
+@given(SEEDS, st.sampled_from([10, 100]))
+@settings(max_examples=20)
+def test_smooth_error_against_a_linear_programme(seed: int, grid: int) -> None:
+    predicted, outcome = drawn(seed, 30, 3), labels(seed, drawn(seed + 1, 30, 3))
+    exact = sum(linear_programme(predicted[:, i], (outcome - predicted)[:, i]) for i in range(3))
+    found = calibration.smooth_error(predicted, outcome, grid)
+    assert exact - np.abs(outcome - predicted).sum(axis=1).mean() / (2 * grid) - 1e-9 <= found <= exact + 1e-9
+    on_grid = np.round(predicted[:, :2] * grid) / (2 * grid)
+    on_grid = np.stack([*on_grid.T, 1 - on_grid.sum(axis=1)], axis=1)
+    halves = sum(linear_programme(on_grid[:, i], (outcome - on_grid)[:, i]) for i in range(3))
+    np.testing.assert_allclose(calibration.smooth_error(on_grid, outcome, 2 * grid), halves, atol=1e-9)
+
+
+@given(SEEDS, st.integers(2, 5), st.floats(0.001, 1), st.booleans())
+def test_smooth_error_is_continuous_in_the_predictor(seed: int, classes: int, nearness: float, hard: bool) -> None:
+    posterior, teacher, other = drawn(seed, 3, 50, classes)
+    student = (1 - nearness) * teacher + nearness * other
+    outcome = labels(seed, posterior) if hard else posterior
+    change = abs(calibration.smooth_error(student, outcome) - calibration.smooth_error(teacher, outcome))
+    assert change <= 2 * np.abs(student - teacher).sum(axis=1).mean() + 1e-12
+    assert change <= 2 * calibration_width(mean("forward_kl", teacher, student)) + 1e-12
+
+
+def test_where_binned_errors_jump_the_smooth_one_hardly_moves() -> None:
+    """The counterexample: a student that leans to the right class by .01 is off by .98 given its own output."""
+    truth, teacher = np.eye(2), np.full((2, 2), 0.5)
+    student = teacher + 0.01 * (2 * truth - 1)
+    assert calibration.exact_marginal_error(student, truth) == pytest.approx(0.98)
+    assert calibration.smooth_error(teacher, truth) == pytest.approx(0, abs=1e-12)
+    # u may rise by .02 from .49 to .51, and the residuals are -.49 and .49 there: half of .0098 for each class.
+    assert calibration.smooth_error(student, truth) == pytest.approx(0.0098)
+
+
+def test_smooth_error_of_a_constant_is_its_bias() -> None:
+    outcome = np.eye(2)[[0] * 60 + [1] * 40]
+    constant = np.tile([0.8, 0.2], (100, 1))
+    assert calibration.smooth_error(constant, outcome) == pytest.approx(2 * 0.2)
+    assert calibration.overconfidence(constant, outcome) == pytest.approx(0.2)
+
+
+@given(SEEDS)
+def test_signed_gap_is_at_most_the_error(seed: int) -> None:
+    predicted, outcome = drawn(seed, 4, 50, 3), labels(seed, drawn(seed + 1, 4, 50, 3))
+    gap = calibration.overconfidence(predicted, outcome)
+    assert (np.abs(gap) <= calibration.top_label_error(predicted, outcome, 15) + 1e-12).all()
+
+
+@given(SEEDS, st.floats(0.2, 5))
+def test_temperature_is_recovered_and_rescaling_undoes_it(seed: int, factor: float) -> None:
+    """Where the truth is the prediction at another temperature, cross-entropy to it is least at that temperature."""
+    truth = softmax(np.random.default_rng(seed).normal(0, 0.7, (2, 80, 3)), axis=-1)
+    predicted = calibration.tempered(truth, np.full(2, 1 / factor))
+    found = calibration.temperature(predicted, truth)
+    np.testing.assert_allclose(found, factor, rtol=1e-5)
+    np.testing.assert_allclose(calibration.tempered(predicted, found), truth, atol=1e-5)
+
+
+@given(SEEDS)
+@settings(max_examples=20)
+def test_temperature_is_the_minimum(seed: int) -> None:
+    predicted, outcome = drawn(seed, 60, 3), labels(seed, drawn(seed + 1, 60, 3))
+    found = calibration.temperature(predicted, outcome)
+    least = mean("cross_entropy", outcome, calibration.tempered(predicted, found))
+    for factor in (0.9, 1.1):
+        other = np.clip(found * factor, calibration.COLDEST, calibration.HOTTEST)
+        assert least <= mean("cross_entropy", outcome, calibration.tempered(predicted, other)) + 1e-9
+
+
 @given(SEEDS)
 def test_coarser_partitions_see_less(seed: int) -> None:
     posterior, model = drawn(seed, 2, 40, 3)
@@ -142,6 +222,8 @@ def test_coarser_partitions_see_less(seed: int) -> None:
         (lambda p, y: calibration.marginal_error(p, np.eye(3)[[1] * 10], 5), "only class 1 occurs among 10 labels"),
         (lambda p, y: calibration.top_label_error(p, y, 5, "log"), "binning is 'log'; choose from width, mass"),
         (lambda p, y: calibration.top_label_error(p, 2 * y, 5), "does not sum to 1"),
+        (lambda p, y: calibration.smooth_error(p, y, 0), "grid is 0"),
+        (lambda p, y: calibration.temperature(np.eye(3)[[0] * 10], y), "predicted holds a zero; put a floor"),
         (lambda p, y: calibration.counterexample(0.5), "delta is 0.5"),
         (lambda p, y: calibration.shared_partition_error(p, y, np.zeros(3, int)), r"cells have shape \(3,\)"),
     ],

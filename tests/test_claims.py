@@ -369,7 +369,8 @@ def test_teachers_at_chance_are_left_out() -> None:
 def test_the_best_epoch_is_chosen_on_the_other_units() -> None:
     curve = pd.DataFrame({"epoch": [1, 2, 3] * 3, "seed": [0] * 3 + [1] * 3 + [2] * 3})
     accuracy = [0.9, 0.5, 0.6, 0.5, 0.8, 0.6, 0.5, 0.7, 0.6]  # seed 0 by luck is best at its first epoch
-    cells = curve.assign(student_accuracy=accuracy, weak_accuracy=0.4, student_ece=0.1, student_kl=1.0)
+    cells = curve.assign(student_accuracy=accuracy, weak_accuracy=0.4, student_ece=0.1, student_error=1.0)
+    cells = cells.assign(student_ece_scaled=0.1, student_overconfidence=0.0)
     cells = cells.assign(weak_objective=1.0, weak_validation=[3, 2, 1] * 3)
     wanted = claim(statistic="accuracy_lost_since_best", cells={}, expected={"low": 0.0})
     row = judge(wanted, {"synthetic": cells}, 0.95)

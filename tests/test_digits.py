@@ -11,8 +11,9 @@ from pipeline.core import cells, experiments
 from pipeline.core.errors import InputError
 from pipeline.experiments.digits import data, represent, weak
 from pipeline.experiments.digits.common.splits import PARTS
-from pipeline.experiments.digits.evaluate import extra_columns
 from pipeline.measures import classification as measures
+from pipeline.models.softmax import heads as softmax
+from pipeline.theory import calibration
 
 
 @pytest.fixture
@@ -38,11 +39,12 @@ def test_controls_do_what_their_names_say(everything: pd.DataFrame) -> None:
 
 
 def test_cells_obey_the_contract(table: pd.DataFrame) -> None:
-    assert tuple(table.columns) == (*cells.COLUMNS, *measures.COLUMNS, *extra_columns((15, 10)))
-    difference = table["weak_kl"] - table["student_kl"]
+    assert tuple(table.columns) == (*cells.COLUMNS, *measures.COLUMNS, "tempered", *measures.raised((0.01, 0.05)))
+    difference = table["weak_error"] - table["student_error"]
     assert (difference.abs() <= table["sharp_bound"] + 1e-9).all()
-    change = (table["weak_conditional"] - table["student_conditional"]).abs()
-    assert (change <= table["calibration_bound"] + 1e-9).all()
+    assert (table[measures.raised((0.01, 0.05))] <= 1 + 1e-9).all(axis=None)
+    change = (table["weak_smooth"] - table["student_smooth"]).abs()
+    assert (change <= 2 * table["calibration_bound"] + 1e-6).all()
     assert set(table["class"]) == {"softmax", "mixture"} and set(table["split"]) == {"0", "1"}
     assert (table["certificate"].dropna() < 1e-7).all()
 
@@ -78,7 +80,10 @@ def test_temperature_finds_what_the_logits_were_multiplied_by(generator: np.rand
     features, head = generator.normal(size=(4000, 3)).astype(np.float32), generator.normal(size=(4, 10))
     logits = features @ head[:-1] + head[-1]
     truth = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
-    assert weak.temperature(features, truth, 3 * head)[0] == pytest.approx(3, rel=0.08)
+    found = weak.temperature(features, truth, 3 * head)[0]
+    assert found == pytest.approx(3, rel=0.08)
+    predicted = softmax.predict(features, 3 * head)
+    assert calibration.temperature(np.maximum(predicted, 1e-30), np.eye(10)[truth]) == pytest.approx(found, rel=1e-3)
 
 
 def test_random_features_see_no_label_and_are_scaled(generator: np.random.Generator) -> None:

@@ -110,7 +110,7 @@ def test_the_stop_is_the_look_of_the_least_loss_on_weak_labels(home: Path) -> No
         rows = own.loc[[key]]
         along, stopped = rows[rows["panel"] == "along"], rows[rows["panel"] == "stopped"].iloc[0]
         best = along.iloc[int(along["weak_validation"].argmin())]
-        assert (stopped["epoch"], stopped["student_kl"]) == (best["epoch"], best["student_kl"])
+        assert (stopped["epoch"], stopped["student_error"]) == (best["epoch"], best["student_error"])
 
 
 def test_controls_are_of_their_seeds_only_and_none_shares_the_teachers_labels(home: Path) -> None:

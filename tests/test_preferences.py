@@ -40,13 +40,13 @@ def test_every_path_ends_in_the_same_table(method: str, study: Callable[..., Non
     assert set(table["panel"]) == {"main", "noise", "curve", "distinct"} and set(table["head"]) == {"frozen", method}
     assert set(table["loss"]) == set(experiments.load("preferences").settings.strong.losses)
     np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
-    assert ((table["weak_kl"] - table["student_kl"]).abs() <= table["bound"] + 1e-9).all()
+    assert ((table["weak_error"] - table["student_error"]).abs() <= table["bound"] + 1e-9).all()
     assert table["pgr"].isna().equals(table["pgr_defined"] == 0)
     forward = table[table["loss"] == "forward_kl"].set_index(["dataset", "seed", "weak"])
     ordinary = table[(table["loss"] == "cross_entropy") & (table["labels"] == "soft") & (table["panel"] == "main")]
     ordinary = ordinary[(ordinary["strong"] == "high") & (ordinary["head"] == "frozen")]
     ordinary = ordinary.set_index(["dataset", "seed", "weak"]).loc[forward.index]
-    np.testing.assert_allclose(forward["student_kl"], ordinary["student_kl"], rtol=1e-4)
+    np.testing.assert_allclose(forward["student_error"], ordinary["student_error"], rtol=1e-4)
     precision = json.loads(Path("artifacts/results/preferences/metrics.json").read_text())["precision"]
     assert set(precision) == {"questions"} and set(precision["questions"]) == {"middle", "high"}
     report = artifacts.Bundle(artifacts.folder("represent", "preferences"))["report"]

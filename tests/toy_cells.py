@@ -13,6 +13,7 @@ from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
+FLOORS = (0.01, 0.05)
 CLAIM = {
     "id": "toy",
     "statement": "Gain equals misfit.",
@@ -157,12 +158,18 @@ def kl(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for direction in ("reverse", "forward")
         for seed in seeds
     ]
+    vertices = [
+        row | {"panel": "boundary"} for row in solved if row["panel"] == "realizable" and row["class"] == "mixture"
+    ]
+    random = [
+        row | {"control": "random"} for row in solved if row["panel"] == "realizable" and row["class"] == "mixture"
+    ]
     curves = [
         {"panel": "pretrained", "weak": "weak_pretrained", "seed": seed, "n_train": 200} | curve
         for curve in _curves(epochs=(10, 1000))
         for seed in seeds
     ]
-    return _classification([*solved, *curves], "kl")
+    return _classification([*solved, *vertices, *random, *curves], "kl")
 
 
 def digits(splits: tuple[str, ...] = ("0", "1", "2")) -> pd.DataFrame:
@@ -198,13 +205,16 @@ def _classification(rows: list[dict], experiment: str, tasks: int = 3) -> pd.Dat
         teacher = floored(0.6 * truth + 0.4 * generator.dirichlet(np.ones(3), size=(tasks, 60)), 0.001)
         student = 0.5 * truth + 0.5 * teacher
         found = classification.measure(truth, teacher, student, truth, 0.001, 10)
+        found |= classification.tightness_at(FLOORS, truth, teacher, student)
+        models = {"weak": teacher, "student": student}
+        found |= classification.scaled(truth, models, truth, models, 10)
         found |= classification.directed(row["direction"], truth, teacher, student)
         weak = {"weak_objective": 1.0, "weak_validation": float(row.get("epoch", 1))}
         tables.append(
             pd.DataFrame(found).assign(**({"weak": "weak", "strong": "strong"} | weak | row), task=range(tasks))
         )
     cells = pd.concat(tables, ignore_index=True).assign(experiment=experiment, epsilon=0.01, head=lambda x: x["class"])
-    return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS])
+    return cells.reindex(columns=[*COLUMNS, *classification.COLUMNS, *classification.raised(FLOORS)])
 
 
 def preferences() -> pd.DataFrame:

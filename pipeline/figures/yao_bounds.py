@@ -8,17 +8,19 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
+from pipeline.summary.classification import raised_floors, used
 from pipeline.summary.estimates import plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number
-from pipeline.summary.yao_students import last, solved
+from pipeline.summary.yao_students import last, own_direction, solved
 
+EXPERIMENTS = {"kl": {"color": drawing.SOFT, "marker": "o"}, "digits": {"color": drawing.INK, "marker": "s"}}
 DRAWN_TASKS = 20  # of each seed, where every task would blacken the figure
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """How much the student's KL differs from its teacher's against their disagreement, and both bounds."""
-    chosen = {"kl": solved(tables["kl"]).query("direction == 'forward'"), "digits": last(tables["digits"])}
+    chosen = {"kl": own_direction(solved(tables["kl"])), "digits": last(tables["digits"])}
     groups = [{"experiment": name, **_group(cells)} for name, cells in chosen.items()]
     used = max(group["largest_sharp_tightness"] for group in groups)
     reading = f"The bound holds in every cell; of the least possible one at most {used:.1%} is used."
@@ -32,12 +34,21 @@ def _group(cells: pd.DataFrame) -> Numbers:
         "constant": constant,
         "sharp_constant": sharp,
         "disagreement": np.square(drawn["bound"] / constant).to_list(),
-        "difference": (drawn["weak_kl"] - drawn["student_kl"]).abs().to_list(),
+        "difference": (drawn["weak_error"] - drawn["student_error"]).abs().to_list(),
         "cells": len(cells),
-        "share_within_bound": float(((cells["weak_kl"] - cells["student_kl"]).abs() <= cells["bound"]).mean()),
-        "largest_tightness": float(cells["tightness"].max()),
-        "largest_sharp_tightness": float(cells["sharp_tightness"].max()),
+        "share_within_bound": float(((cells["weak_error"] - cells["student_error"]).abs() <= cells["bound"]).mean()),
+        "largest_tightness": used(cells, "bound"),
+        "largest_sharp_tightness": used(cells, "sharp_bound"),
+        "by_floor": _by_floor(cells, sharp),
     }
+
+
+def _by_floor(cells: pd.DataFrame, sharp: float) -> dict[str, list[float]]:
+    """The most that any cell uses of the least bound, by the floor under predictions; the first is the cells' own."""
+    raised = raised_floors(cells)
+    own = 2 / (sharp**2 + 2)  # from the least constant, sqrt(2 (1 - gamma) / gamma)
+    used_there = [float(cells[column].max()) for column in raised.values()]
+    return {"gamma": [own, *raised], "used": [used(cells, "sharp_bound"), *used_there]}
 
 
 def _constant(cells: pd.DataFrame, column: str) -> float:
@@ -47,12 +58,26 @@ def _constant(cells: pd.DataFrame, column: str) -> float:
 
 
 def draw(numbers: Numbers) -> Picture:
-    """Change of risk against disagreement, with both bounds as lines."""
-    figure, row = plt.subplots(1, len(numbers["groups"]), figsize=(drawing.WIDTH, 3.0))
-    for axes, group in zip(row, numbers["groups"], strict=True):
+    """Change of risk against disagreement, with both bounds as lines; right, how much is used by the floor gamma."""
+    groups = numbers["groups"]
+    figure, row = plt.subplots(
+        1, len(groups) + 1, figsize=(drawing.WIDTH, 3.0), width_ratios=[*(1.2 for _ in groups), 1]
+    )
+    for axes, group in zip(row[:-1], groups, strict=True):
         _group_of(axes, group)
     drawing.legend_above(figure, row[0], columns=2)
+    _floors(row[-1], groups)
     return figure
+
+
+def _floors(axes: Axes, groups: list[Numbers]) -> None:
+    for group in groups:
+        floors, look = group["by_floor"], EXPERIMENTS[group["experiment"]]
+        axes.plot(floors["gamma"], floors["used"], label=group["experiment"], markersize=4, linewidth=0.9, **look)
+    axes.axhline(1, **drawing.EQUAL)
+    axes.set(xscale="log", xlabel="floor γ under predictions", ylabel="most used of the least bound  [share]")
+    axes.set(ylim=(0, 1.05), title="by floor")
+    axes.legend(loc="center left")
 
 
 def _group_of(axes: Axes, group: Numbers) -> None:
@@ -63,7 +88,7 @@ def _group_of(axes: Axes, group: Numbers) -> None:
     label = "least constant · √KL(w, s)"
     axes.plot(ends, group["sharp_constant"] * np.sqrt(ends), color=drawing.HIGHLIGHT, linestyle="--", label=label)
     axes.set(xscale="log", yscale="log", xlabel="KL(w, s)   [nats]", ylabel="|KL(t, w) − KL(t, s)|   [nats]")
-    axes.set_title(f"{group['experiment']}: at most {group['largest_sharp_tightness']:.1%} of the least bound used")
+    axes.set_title(f"{group['experiment']}: at most {group['largest_sharp_tightness']:.1%} used")
     axes.set_ylim(top=3 * group["constant"] * np.sqrt(x.max()))
 
 
@@ -72,7 +97,8 @@ def words(numbers: Numbers) -> str:
     texts = [
         f"{group['experiment']}: {group['share_within_bound']:.0%} of {group['cells']} cells lie within the bound; "
         f"at most {number(group['largest_tightness'])} of it is used, and {number(group['largest_sharp_tightness'])} "
-        "of the least possible one."
+        f"of the least possible one; with predictions floored at {number(group['by_floor']['gamma'][-1])}, "
+        f"{number(group['by_floor']['used'][-1])}."
         for group in numbers["groups"]
     ]
     return f"Change of risk from teacher to student against their disagreement, below the bound. {' '.join(texts)}"

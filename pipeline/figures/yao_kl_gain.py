@@ -32,7 +32,7 @@ MEASURED = {
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
-    """Gain and misfit of every task by student and panel; their ratio in both directions over seeds."""
+    """Gain and misfit of every task by student and panel; their ratio over seeds, for cross-entropy in both ways."""
     cells = solved(tables["kl"])
     panels = [_panel(cells, panel, student, settings) for student in STUDENTS for panel in PANELS]
     first = panels[0]["gain_over_misfit"]["reverse"]
@@ -45,7 +45,8 @@ def _panel(cells: pd.DataFrame, panel: str, student: tuple[str, str, str], setti
     chosen = cells[cells["panel"] == panel]
     own = of(chosen, family, loss, direction)
     kind = {"class": family, "loss": loss, "direction": direction, "panel": panel}
-    ratios = {name: _ratio(of(chosen, family, loss, name), settings) for name in ("reverse", "forward")}
+    cells = {name: of(chosen, family, loss, name) for name in ("reverse", "forward")}
+    ratios = {name: _ratio(some, settings) for name, some in cells.items() if len(some)}
     seeds = [
         {
             "seed": int(seed),

@@ -16,8 +16,17 @@ from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import number
 
-COLUMNS = ("student_accuracy", "student_ece", "student_kl", "weak_objective", "weak_validation")
-ROWS = {"student_accuracy": "accuracy", "student_ece": "ECE", "weak_validation": "weak validation loss  [nats]"}
+COLUMNS = (
+    *("student_accuracy", "student_ece", "student_ece_scaled", "student_overconfidence", "student_error"),
+    *("weak_objective", "weak_validation"),
+)
+ROWS = {
+    "student_accuracy": "accuracy",
+    "student_ece": "ECE",
+    "student_overconfidence": "confidence − accuracy",
+    "student_ece_scaled": "ECE, rescaled",
+    "weak_validation": "weak validation loss  [nats]",
+}
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
@@ -59,10 +68,10 @@ def _curve(experiment: str, unit: str, cells: pd.DataFrame, settings: Intervals)
 
 
 def draw(numbers: Numbers) -> Picture:
-    """A column a teacher; accuracy, calibration and weak validation along training."""
+    """A column a teacher; accuracy, calibration before and after temperature scaling, weak validation, by epoch."""
     columns = by_teacher(numbers)
     fastest = max(group["lr"] for group in numbers["groups"])
-    figure, grid = plt.subplots(3, len(columns), figsize=(drawing.WIDTH, 6.2), sharex="col", squeeze=False)
+    figure, grid = plt.subplots(len(ROWS), len(columns), figsize=(drawing.WIDTH, 8.8), sharex="col", squeeze=False)
     for column, ((experiment, weak), groups) in zip(grid.T, columns.items(), strict=True):
         for group in groups:
             _along(column, group, "-" if group["lr"] == fastest else ":")

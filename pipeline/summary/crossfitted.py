@@ -26,9 +26,23 @@ def accuracy_lost_by_early_stop(own: pd.DataFrame, others: pd.DataFrame) -> floa
     )
 
 
+def scaled_ece_rise_since_best(own: pd.DataFrame, others: pd.DataFrame) -> float:
+    """ECE after temperature scaling at the last epoch less that at that epoch."""
+    return _rise("student_ece_scaled", own, others)
+
+
+def overconfidence_rise_since_best(own: pd.DataFrame, others: pd.DataFrame) -> float:
+    """Mean confidence less accuracy at the last epoch, less that at that epoch."""
+    return _rise("student_overconfidence", own, others)
+
+
 def ece_rise_since_best(own: pd.DataFrame, others: pd.DataFrame) -> float:
     """ECE at the last epoch less ECE at that epoch."""
-    curve = over_epochs(own)["student_ece"]
+    return _rise("student_ece", own, others)
+
+
+def _rise(column: str, own: pd.DataFrame, others: pd.DataFrame) -> float:
+    curve = over_epochs(own)[column]
     return float(curve.iloc[-1] - curve[_best(others)])
 
 
@@ -38,5 +52,11 @@ def _best(others: pd.DataFrame) -> float:
 
 CROSS_FITTED: dict[str, CrossFitted] = {
     function.__name__: function
-    for function in (accuracy_lost_since_best, accuracy_lost_by_early_stop, ece_rise_since_best)
+    for function in (
+        accuracy_lost_since_best,
+        accuracy_lost_by_early_stop,
+        ece_rise_since_best,
+        scaled_ece_rise_since_best,
+        overconfidence_rise_since_best,
+    )
 }

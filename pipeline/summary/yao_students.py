@@ -17,6 +17,12 @@ def solved(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["epoch"].isna()]
 
 
+def own_direction(cells: pd.DataFrame) -> pd.DataFrame:
+    """One row a student: the direction in which theory speaks of it."""
+    own = pd.Series({(family, loss): direction for family, loss, direction in STUDENTS})
+    return cells[own.reindex(pd.MultiIndex.from_frame(cells[["class", "loss"]])).to_numpy() == cells["direction"]]
+
+
 def last(cells: pd.DataFrame) -> pd.DataFrame:
     """Digits with clean labels and the widest representation: projections, and the last epoch at the first rate."""
     cells = cells[(cells["noise"] == 0) & (cells["sharpening"] == 1) & (cells["strong"] == widest(cells))]

@@ -1,4 +1,4 @@
-"""Calibration of predicted distributions (Yao et al. 2025, "B"): binned, debiased and exact errors; reliability.
+"""Calibration of predicted distributions (Yao et al. 2025, "B"): binned, smooth and exact errors; temperature.
 
 predicted and outcome have shape (..., n, k); outcome holds one-hot labels, or the label's distribution given the input
 where it is known (the same expectation, without the noise of drawing).  Results average over n, shape (...).
@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax
 
 from pipeline.theory.classification_bounds import calibration_width
 from pipeline.theory.divergence import mean, same_points
 
 Array = NDArray[np.float64]
 BINNINGS = ("width", "mass")
+GRID = 100  # steps of [0, 1] between which the test functions of the smooth error are straight
+COLDEST, HOTTEST = 0.05, 20.0  # between which a temperature is sought
 
 
 class Reliability(NamedTuple):
@@ -68,6 +71,79 @@ def reliability(predicted: ArrayLike, outcome: ArrayLike, bins: int, binning: st
     count, mean_confidence, mean_hit = (_per_bin(values, where, bins) for values in (None, confidence, hit))
     with np.errstate(invalid="ignore"):
         return Reliability(count, mean_confidence / count, mean_hit / count)
+
+
+def overconfidence(predicted: ArrayLike, outcome: ArrayLike) -> Array:
+    """Mean top-label confidence less accuracy: above 0 over-confident, below 0 under-confident; ECE >= |.|."""
+    confidence, hit = top_label(*same_points(predicted=predicted, outcome=outcome))
+    return np.mean(confidence - hit, axis=-1)
+
+
+def smooth_error(predicted: ArrayLike, outcome: ArrayLike, grid: int = GRID) -> Array:
+    """sum_i smCE_i, smCE_i = sup_u E[u(F_i) (Y_i - F_i)] over 1-Lipschitz u from [0, 1] to [-1, 1].
+
+    Smooth calibration error of each class (Blasiok, Gopalan, Hu and Nakkiran 2023), which is within constant factors of
+    the distance to the nearest calibrated predictor, and continuous in the predictor where binned errors jump:
+
+        |E u(F)(Y - F) - E u(G)(Y - G)| <= E |u(F) - u(G)| |Y - F| + E |u(G)| |F - G| <= 2 E |F - G|
+
+    for every u, so the sum changes by at most 2 E sum_i |F_i - G_i| = 4 E TV.  For the top label this fails: which
+    class is on top is not continuous.  Here u is straight between the points j / grid, which keeps that inequality and
+    costs at most E sum_i |Y_i - F_i| / (2 grid) of the supremum.  The best such u takes multiples of 1 / grid at these
+    points, so a dynamic programme over them is exact.
+    """
+    predicted, outcome = same_points(predicted=predicted, outcome=outcome)
+    if grid < 1:
+        raise ValueError(f"grid is {grid}; the interval [0, 1] needs at least 1 step")
+    values, residuals = (np.moveaxis(array, -1, -2) for array in (predicted, outcome - predicted))  # (..., k, n)
+    left = np.minimum((values * grid).astype(np.int64), grid - 1)
+    share = values * grid - left
+    weight = _per_bin(residuals * (1 - share), left, grid + 1) + _per_bin(residuals * share, left + 1, grid + 1)
+    return _best_test_function(weight / predicted.shape[-2]).sum(axis=-1)
+
+
+def _best_test_function(weight: Array) -> Array:
+    """max sum_j u_j weight_j over |u_j| <= 1 and |u_j+1 - u_j| <= 1 / grid: (..., grid + 1) -> (...)."""
+    grid = weight.shape[-1] - 1
+    levels = np.arange(-grid, grid + 1) / grid
+    best = weight[..., :1] * levels  # by the level of u at the latest point
+    for place in range(1, grid + 1):
+        reached = best.copy()
+        np.maximum(reached[..., 1:], best[..., :-1], out=reached[..., 1:])
+        np.maximum(reached[..., :-1], best[..., 1:], out=reached[..., :-1])
+        best = reached + weight[..., place, None] * levels
+    return np.asarray(best.max(axis=-1))
+
+
+def temperature(predicted: ArrayLike, outcome: ArrayLike, steps: int = 30) -> Array:
+    """By which log-probabilities are best divided on held-out points: least cross-entropy (Guo et al. 2017), (...).
+
+    The loss is convex in 1 / T: Newton steps in a bracket that the sign of the slope narrows; predictions above 0.
+    """
+    predicted, outcome = same_points(predicted=predicted, outcome=outcome)
+    if predicted.min() <= 0:
+        raise ValueError("predicted holds a zero; put a floor under it, see divergence.floored")
+    logits = np.log(predicted)
+    wanted = np.mean(np.sum(outcome * logits, axis=-1), axis=-1)
+    low, high = np.full(wanted.shape, 1 / HOTTEST), np.full(wanted.shape, 1 / COLDEST)
+    inverse = np.ones(wanted.shape)
+    for _ in range(steps):
+        told = np.exp(log_softmax(logits * inverse[..., None, None], axis=-1))
+        centre = np.sum(told * logits, axis=-1)
+        spread = np.mean(np.sum(told * np.square(logits), axis=-1) - np.square(centre), axis=-1)
+        slope = np.mean(centre, axis=-1) - wanted
+        low, high = np.where(slope < 0, inverse, low), np.where(slope > 0, inverse, high)
+        moved = inverse - slope / np.maximum(spread, 1e-12)
+        moved = np.where((low < moved) & (moved < high), moved, np.sqrt(low * high))
+        if np.allclose(moved, inverse, rtol=1e-10, atol=0):
+            break
+        inverse = moved
+    return 1 / inverse
+
+
+def tempered(predicted: ArrayLike, by: ArrayLike) -> Array:
+    """Predictions (..., n, k) with their log-probabilities divided by temperatures (...)."""
+    return np.exp(log_softmax(np.log(predicted) / np.asarray(by)[..., None, None], axis=-1))
 
 
 def exact_marginal_error(predicted: ArrayLike, posterior: ArrayLike) -> float:

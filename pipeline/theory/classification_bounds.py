@@ -118,8 +118,9 @@ def mixture_complexity(experts: int, classes: int, gamma: float) -> float:
 def softmax_complexity(weight_norm: ArrayLike, feature_norm: ArrayLike, classes: int) -> Array:
     """c for softmax-linear heads with cross-entropy: (2 k W B)^2.
 
-    W bounds the norm of a class's weights, bias included; B^2 is the mean squared norm of the features with the
-    constant.  Maurer's contraction again: the loss has slope at most sqrt(2) in the logits.
+    W bounds the norm of a class's weights, bias included, of every head allowed, before one is fitted: with the norm of
+    a fitted head it is no uniform bound.  B^2 is the mean squared norm of the features with the constant.  Maurer's
+    contraction again: the loss has slope at most sqrt(2) in the logits.
     """
     norms = _non_negative("weight_norm", weight_norm) * _non_negative("feature_norm", feature_norm)
     return np.square(2 * classes * norms)

@@ -1,6 +1,6 @@
 """Measure teacher, student and ceiling on each split's test images: a cell per student, direction and epoch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from pipeline.experiments.digits.settings import CLASSES, Settings
 from pipeline.measures import classification as measures
 from pipeline.models.softmax import mixture
 from pipeline.summary.classification import by_unit
-from pipeline.theory import calibration
 from pipeline.theory import classification_bounds as bounds
 from pipeline.theory.divergence import floored
 
@@ -26,7 +25,7 @@ TOLERANCE = (1e-8, 1e-4, "heads solved and trained in float64 and float32; measu
 # Each split draws all parts anew from the same images: 497 of test, 1,300 of the other parts.
 OVERLAP = {"split": 0.382}
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
-ROLES = ("weak", "student", "ceiling")
+PARTS = ("test", "calibration")  # temperatures are fitted on true labels of the second, which trained nobody
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -35,7 +34,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     measured = pool.map(measure, {unit(i): (i, settings, *bundles) for i in range(settings.data.splits)})
     tables = [_table(i, measured[unit(i)], settings) for i in range(settings.data.splits)]
     cells = pd.concat(tables, ignore_index=True)
-    cells = measures.ordered(cells, extra_columns(settings.evaluate.bins))
+    cells = measures.ordered(cells, ["tempered", *measures.raised(settings.evaluate.floors)])
     real = without_controls(cells)
     last = real[(real["epoch"].isna() | (real["epoch"] == settings.strong.epochs[-1])) & (real["noise"] == 0)]
     groups = ("weak", "strong", "class", "loss", "direction")
@@ -43,12 +42,6 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         "cells": cells,
         "metrics": by_unit(last[last["sharpening"] == 1], "split", groups, settings.evaluate.confidence),
     }
-
-
-def extra_columns(bins: tuple[int, ...]) -> list[str]:
-    """Other estimates of the calibration error, and whether the teacher was temperature-scaled."""
-    kinds = [*(f"width{count}" for count in bins[1:]), f"mass{bins[0]}", f"debiased{bins[0]}"]
-    return ["tempered", *(f"{role}_ece_{kind}" for role in ROLES for kind in kinds)]
 
 
 def measure(
@@ -60,17 +53,16 @@ def measure(
     strong: Mapping[str, Arrays],
 ) -> Arrays:
     """Measures of one split: `<key>/<column>` -> values over label sets; keys as in strong's bundle, and the epoch."""
-    images, floor = data[unit(split)]["test"], settings.data.floor
-    truth = one_hot(data["digits"]["labels"][images], CLASSES)
-    views = {name: view[images] for name, view in represent[unit(split)].items()}
-    fitted, found = strong[unit(split)], {}
-    best = {width: ceiling(settings, width, views, fitted) for width in settings.represent.widths}
+    floor, fitted, found = settings.data.floor, strong[unit(split)], {}
+    images = {part: data[unit(split)][part] for part in PARTS}
+    truth = {part: one_hot(data["digits"]["labels"][rows], CLASSES) for part, rows in images.items()}
+    views = {part: {name: view[rows] for name, view in represent[unit(split)].items()} for part, rows in images.items()}
+    best = {width: ceiling(settings, width, views["test"], fitted) for width in settings.represent.widths}
     for width, loss, rate, names in runs(settings):
         place = f"{width}/{loss}/{rate:g}"
-        teachers = np.stack([teacher(name, views, weak[unit(split)], floor) for name in names])
+        teachers = _teachers(names, views, weak[unit(split)], floor)
         for step, epoch in enumerate(settings.strong.epochs):
-            heads = fitted[place][step][: len(names)]
-            students = np.stack([predict(views[f"strong-{width}"], head, floor) for head in heads])
+            students = _students(f"strong-{width}", fitted[place][step][: len(names)], views, floor)
             columns = _columns(settings, truth, teachers, students, best[width], OWN_DIRECTION[loss])
             columns |= {
                 f"weak_{part}": fitted[f"{place}/{part}"][step][: len(names)] for part in ("objective", "validation")
@@ -84,17 +76,31 @@ def measure(
     return found
 
 
+def _teachers(names: Iterable[str], views: Mapping[str, Arrays], weak: Arrays, floor: float) -> Arrays:
+    return {part: np.stack([teacher(name, own, weak, floor) for name in names]) for part, own in views.items()}
+
+
+def _students(view: str, heads: Iterable[Array], views: Mapping[str, Arrays], floor: float) -> Arrays:
+    return {part: np.stack([predict(own[view], head, floor) for head in heads]) for part, own in views.items()}
+
+
 def _mixtures(
-    settings: Settings, truth: Array, views: Arrays, weak: Arrays, fitted: Arrays, best: Mapping[int, Array]
+    settings: Settings,
+    truth: Arrays,
+    views: Mapping[str, Arrays],
+    weak: Arrays,
+    fitted: Arrays,
+    best: Mapping[int, Array],
 ) -> Iterator[tuple[str, Arrays]]:
     floor, names = settings.data.floor, [f"{name}/0/1" for name in settings.represent.teachers]
-    teachers = np.stack([teacher(name, views, weak, floor) for name in names])
+    teachers = _teachers(names, views, weak, floor)
     for width in settings.represent.widths:
-        experts = [predict(views[f"strong-{width}"], head, floor) for head in fitted[f"{width}/experts"]]
+        experts = _students(f"strong-{width}", fitted[f"{width}/experts"], views, floor)
         weights = fitted[f"{width}/mixtures"][: len(names)]
-        students = mixture.mix(
-            np.broadcast_to(np.stack(experts, axis=1), (len(names), len(truth), len(experts), CLASSES)), weights
-        )
+        students = {
+            part: mixture.mix(np.repeat(each.swapaxes(0, 1)[None], len(names), axis=0), weights)
+            for part, each in experts.items()
+        }
         for direction in bounds.DIRECTIONS:
             columns = _columns(settings, truth, teachers, students, best[width], direction)
             columns["certificate"] = fitted[f"{width}/mixtures/gap"][: len(names)]
@@ -102,31 +108,32 @@ def _mixtures(
 
 
 def _without_teacher(
-    settings: Settings, truth: Array, views: Arrays, weak: Arrays, best: Mapping[int, Array]
+    settings: Settings, truth: Arrays, views: Mapping[str, Arrays], weak: Arrays, best: Mapping[int, Array]
 ) -> tuple[str, Arrays]:
     """The strong model on each teacher's own true labels, in the place of that teacher's student."""
     floor, width, names = settings.data.floor, settings.represent.widths[-1], settings.represent.teachers
-    teachers = np.stack([teacher(f"{name}/0/1", views, weak, floor) for name in names])
-    own = views[f"strong-{width}"]
-    students = np.stack([predict(own, weak[f"{controls.NO_TEACHER}.{name}"], floor) for name in names])
+    teachers = _teachers([f"{name}/0/1" for name in names], views, weak, floor)
+    heads = [weak[f"{controls.NO_TEACHER}.{name}"] for name in names]
+    students = _students(f"strong-{width}", heads, views, floor)
     columns = _columns(settings, truth, teachers, students, best[width], "forward")
     return f"{width}/{controls.NO_TEACHER}/0/0/forward", columns
 
 
-def _columns(settings: Settings, truth: Array, teachers: Array, students: Array, best: Array, direction: str) -> Arrays:
+def _columns(
+    settings: Settings, truths: Arrays, teachers: Arrays, students: Arrays, best: Array, direction: str
+) -> Arrays:
+    """Measures on the test images; teachers and students by part, (label sets, n, 10)."""
     floor, bins = settings.data.floor, settings.evaluate.bins
-    truth, best = (np.broadcast_to(array, teachers.shape) for array in (truth, best))
-    found = measures.measure(truth, teachers, students, best, floor, bins[0])
+    weak, student = teachers["test"], students["test"]
+    truth, best = (np.broadcast_to(array, weak.shape) for array in (truths["test"], best))
+    found = measures.measure(truth, weak, student, best, floor, bins)
+    found |= measures.tightness_at(settings.evaluate.floors, truth, weak, student)
+    held = np.broadcast_to(truths["calibration"], teachers["calibration"].shape)
+    shown, fitting = ({"weak": teachers[part], "student": students[part]} for part in PARTS)
+    found |= measures.scaled(truth, shown, held, fitting, bins)
     # Towards a one-hot truth the forward direction is infinite: there, and only there, the truth is floored.
-    found |= measures.directed(
-        direction, floored(truth, floor) if direction == "forward" else truth, teachers, students
-    )
-    for role, model in zip(ROLES, (teachers, students, best), strict=True):
-        others = {f"width{count}": calibration.top_label_error(model, truth, count) for count in bins[1:]}
-        others[f"mass{bins[0]}"] = calibration.top_label_error(model, truth, bins[0], "mass")
-        others[f"debiased{bins[0]}"] = calibration.debiased_top_label_error(model, truth, bins[0])
-        found |= {f"{role}_ece_{kind}": values for kind, values in others.items()}
-    return found
+    towards = floored(truth, floor) if direction == "forward" else truth
+    return found | measures.directed(direction, towards, weak, student)
 
 
 def _table(split: int, measured: Arrays, settings: Settings) -> pd.DataFrame:

@@ -39,6 +39,6 @@ def diagram(
         clean = f"{model}/0/1"
         student = predict(views[f"strong-{width}"], heads[names.index(clean)], floor)
         roles = {"weak": teacher(clean, views, weak, floor), "student": student, "ceiling": best}
-        tables.append(diagrams.table(truth, roles, settings.evaluate.bins[0]).assign(weak=model))
+        tables.append(diagrams.table(truth, roles, settings.evaluate.bins).assign(weak=model))
     found = pd.concat(tables, ignore_index=True)
     return found.assign(strong=f"random-{width}", split=f"{split}", seed=settings.data.seed)

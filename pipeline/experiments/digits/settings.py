@@ -76,9 +76,10 @@ class Strong(Block):
 
 
 class Evaluate(Block):
-    """Bins of the calibration errors (the first count is that of the columns), and uncertainty in metrics.json."""
+    """Bins of the calibration errors, floors at which the bound is looked at as well, uncertainty in metrics.json."""
 
-    bins: Annotated[tuple[Count, ...], Field(min_length=1)]
+    bins: Count
+    floors: tuple[Annotated[float, Field(gt=0, lt=1 / CLASSES)], ...]
     confidence: Fraction
 
 
@@ -94,6 +95,13 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _bins_below_samples(self) -> "Settings":
-        if max(self.evaluate.bins) > self.data.test:
-            raise ValueError(f"evaluate.bins {max(self.evaluate.bins)} exceeds {self.data.test} test images; lower it")
+        if self.evaluate.bins > self.data.test:
+            raise ValueError(f"evaluate.bins {self.evaluate.bins} exceeds {self.data.test} test images; lower it")
+        return self
+
+    @model_validator(mode="after")
+    def _floors_are_raised(self) -> "Settings":
+        for floor in self.evaluate.floors:
+            if floor <= self.data.floor:
+                raise ValueError(f"evaluate.floors holds {floor:g}; give floors above data.floor {self.data.floor:g}")
         return self

@@ -38,9 +38,7 @@ def draw(seed: int, data: Data) -> Arrays:
         **pack("truth", network),
         "pretraining_heads": experts,
         "heads": _heads(seed, "task-heads", data, reference, data.tasks),
-        "mixtures": _stream(seed, "mixtures").dirichlet(
-            np.full(data.pretraining_tasks, data.mixture_concentration), data.tasks
-        ),
+        "mixtures": _mixtures(seed, data),
         "pretraining_inputs": _inputs(seed, "pretraining_", data, data.pretraining_tasks, data.pretraining_samples),
     }
     represented = students.features(network, drawn["pretraining_inputs"])
@@ -62,6 +60,14 @@ def _sample(seed: int, prefix: str, data: Data, network: mlp.Representation, dra
             for family in students.FAMILIES
         },
     }
+
+
+def _mixtures(seed: int, data: Data) -> np.ndarray:
+    """Weights of the experts (tasks, experts): drawn inside the simplex, and vertices for the last tasks."""
+    drawn = _stream(seed, "mixtures").dirichlet(np.full(data.pretraining_tasks, data.mixture_concentration), data.tasks)
+    vertices = np.arange(data.boundary_tasks)
+    drawn[data.tasks - data.boundary_tasks :] = np.eye(data.pretraining_tasks)[vertices % data.pretraining_tasks]
+    return drawn
 
 
 def _inputs(seed: int, prefix: str, data: Data, tasks: int, size: int) -> np.ndarray:

@@ -18,11 +18,18 @@ from pipeline.experiments.kl.settings import Evaluate, Settings
 from pipeline.experiments.synthetic.common.panels import PANELS, unit
 from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
+from pipeline.summary.yao_students import own_direction
 from pipeline.theory import classification_bounds as bounds
 
 KEYS = ("loss", "class", "direction", "epoch", "lr", "noise", "sharpening")
+BOUNDARY = "boundary"  # panel of the tasks whose truth is a vertex of the convex class; the class holds it
 TOLERANCE = (1e-8, 1e-3, "the heads of digits, trained longer on networks' features; not measured")
 OWN_DIRECTION = {"cross_entropy": "forward", "reverse_kl": "reverse"}
+# Of a solved student: its own direction, and the reverse one of cross-entropy, of which B's theorem speaks.
+DIRECTIONS = {"cross_entropy": ("forward", "reverse"), "reverse_kl": ("reverse",)}
+# What the row of the second direction repeats of the first.
+IN_EITHER = ("weak_error", "student_error", "ceiling_error", "epsilon", "truth_variance")
+HALF = 2  # the first half of the evaluation sample fits temperatures, the second measures what they leave
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -31,8 +38,9 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     seeds = settings.data.every_seed()
     measured = pool.map(measure, {unit(seed): (seed, settings, *bundles) for seed in seeds})
     tables = [_table(seed, measured[unit(seed)], settings) for seed in seeds]
-    cells = measures.ordered(pd.concat(tables, ignore_index=True))
-    solved = without_controls(cells)[cells["epoch"].isna()]
+    cells = measures.ordered(pd.concat(tables, ignore_index=True), measures.raised(settings.evaluate.floors))
+    real = without_controls(cells)
+    solved = own_direction(real[real["epoch"].isna()])
     groups = ("panel", "class", "loss", "direction", "inputs")
     return {"cells": cells, "metrics": by_unit(solved, "seed", groups, settings.evaluate.confidence)}
 
@@ -61,7 +69,7 @@ def measure(
 def _solved(
     settings: Settings, samples: Arrays, networks: Arrays, teachers: Arrays, fitted: Arrays
 ) -> Iterator[tuple[str, Arrays]]:
-    """`solved/<panel>/<class>.<loss>/<inputs>/<direction>` of every solved student."""
+    """`solved/<panel>/<class>.<loss>/<inputs>/<direction>` of every solved student, in the directions of its loss."""
     for panel, family in product(PANELS, students.FAMILIES):
         setting = Setting(panel, family, settings, samples, networks, teachers)
         epsilon = setting.class_minimum(settings.strong.exact)
@@ -70,15 +78,16 @@ def _solved(
             place = f"{panel}.{kind}.{inputs}"
             student, ceiling = (setting.predict(fitted[f"{place}.{role}"]) for role in ("student", "ceiling"))
             common = _common(setting, student, ceiling, settings.evaluate, slice(None))
-            common["finite_sample_term"] = _finite_sample(settings, setting, fitted[f"{place}.student"])
+            common |= measures.tightness_at(settings.evaluate.floors, setting.truth, setting.teacher, student)
             common |= {"epsilon": epsilon, "certificate": fitted[f"{place}.student.certificate"]}
-            for direction in bounds.DIRECTIONS:
+            for direction in DIRECTIONS[STUDENTS[kind].loss]:
                 directed = measures.directed(direction, setting.truth, setting.teacher, student)
-                if family == "mixture" and direction == "reverse":
+                if family == "mixture":
                     directed["gain_bound"] = bounds.kl_gain_lower_bound(
                         directed["misfit"], epsilon, settings.data.floor, settings.data.classes
                     )
-                yield f"solved/{panel}/{kind}/{inputs}/{direction}", {**common, **directed}
+                shown = common if direction == OWN_DIRECTION[STUDENTS[kind].loss] else {n: common[n] for n in IN_EITHER}
+                yield f"solved/{panel}/{kind}/{inputs}/{direction}", {**shown, **directed}
 
 
 def _curves(
@@ -131,22 +140,16 @@ def _controls(
 
 def _common(setting: Setting, student: np.ndarray, ceiling: np.ndarray, evaluate: Evaluate, tasks: slice) -> Arrays:
     truth, teacher = setting.truth[tasks], setting.teacher[tasks]
-    return measures.measure(truth, teacher, student, ceiling, setting.floor, evaluate.bins)
-
-
-def _finite_sample(settings: Settings, setting: Setting, fitted: np.ndarray) -> np.ndarray:
-    data, delta = settings.data, settings.evaluate.delta
-    if setting.family == "mixture":
-        complexity = np.full(len(fitted), bounds.mixture_complexity(len(setting.heads), data.classes, data.floor))
-    else:
-        weights = np.linalg.norm(fitted, axis=1).max(axis=-1)
-        features = np.sqrt(1 + np.mean(np.sum(np.square(setting.represented, dtype=np.float64), axis=-1), axis=-1))
-        complexity = bounds.softmax_complexity(weights, features, data.classes)
-    constant = bounds.lipschitz_constant(data.floor, data.classes)
-    return bounds.finite_sample_term(complexity, data.samples, delta, data.floor, data.classes, constant)
+    found = measures.measure(truth, teacher, student, ceiling, setting.floor, evaluate.bins)
+    half = truth.shape[-2] // HALF
+    first, second = (
+        {"weak": teacher[:, rows], "student": student[:, rows]} for rows in (slice(half), slice(half, None))
+    )
+    return found | measures.scaled(truth[:, half:], second, truth[:, :half], first, evaluate.bins)
 
 
 def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
+    """Cells of one seed: a row a task of solved students; of curves and controls a row holds the mean over tasks."""
     columns: dict[str, Arrays] = {}
     for name, values in measured.items():
         key, column = name.rsplit("/", 1)
@@ -158,13 +161,15 @@ def _table(seed: int, measured: Arrays, settings: Settings) -> pd.DataFrame:
 def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     sort, *parts = key.split("/")
     control: str | float = np.nan
+    solved = sort == "solved"
     if sort in ("solved", "control"):
         panel, kind, inputs, direction = parts
         if sort == "control":
-            inputs, control = "fresh", inputs
+            inputs, control, cells = "fresh", inputs, cells.mean().to_frame().T
         family, loss = kind.split(".")
         extra = {"epoch": np.nan, "lr": np.nan, "noise": 0.0, "sharpening": 1.0, "n_train": settings.data.samples}
     else:
+        cells = cells.mean().to_frame().T
         loss, rate, noise, power, epoch = parts
         panel, family, inputs, direction = CURVE_PANEL, "softmax", settings.labels.inputs[0], OWN_DIRECTION[loss]
         extra = {"epoch": int(epoch), "lr": float(rate), "noise": float(noise), "sharpening": float(power)}
@@ -179,4 +184,10 @@ def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame
         "inputs": inputs,
     }
     weak, strong = PANELS[panel]
-    return cells.assign(**names, **extra, weak=weak, strong=strong, task=range(len(cells)))
+    cells = cells.assign(**names, **extra, weak=weak, strong=strong, task=range(len(cells)) if solved else np.nan)
+    inside = len(cells) - settings.data.boundary_tasks
+    if not solved or family != "mixture" or inside == len(cells):
+        return cells
+    if panel != "realizable":  # there no vertex is in the class
+        return cells[:inside]
+    return pd.concat([cells[:inside], cells[inside:].assign(panel=BOUNDARY)])

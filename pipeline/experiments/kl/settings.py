@@ -16,7 +16,10 @@ class Further(Block):
 
 
 class Data(Block):
-    """Truth network, tasks and sample sizes; how the truth's logits are scaled and its probabilities floored."""
+    """Truth network, tasks and sample sizes; how the truth's logits are scaled and its probabilities floored.
+
+    The last `boundary_tasks` truths of the convex class are single experts, vertices of it.
+    """
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     further: Further
@@ -31,6 +34,7 @@ class Data(Block):
     pretraining_tasks: Annotated[int, Field(ge=2)]
     pretraining_samples: Count
     tasks: Annotated[int, Field(ge=3)]
+    boundary_tasks: Annotated[int, Field(ge=0)]
     samples: Annotated[int, Field(ge=32)]
     evaluation_samples: Annotated[int, Field(ge=32)]
 
@@ -42,6 +46,13 @@ class Data(Block):
     def _floor_below_uniform(self) -> "Data":
         if self.floor >= 1 / self.classes:
             raise ValueError(f"floor {self.floor:g} is not below 1/{self.classes}; lower it")
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_inside_the_class(self) -> "Data":
+        fewest = min(self.tasks, self.further.tasks)
+        if self.boundary_tasks > fewest - 2:
+            raise ValueError(f"boundary_tasks {self.boundary_tasks} leave less than 2 of {fewest} tasks; lower it")
         return self
 
 
@@ -94,10 +105,10 @@ class Strong(Block):
 
 
 class Evaluate(Block):
-    """Bins of the calibration errors, delta of the finite-sample bound, and uncertainty in metrics.json."""
+    """Bins of the calibration errors, floors at which the bound is looked at as well, uncertainty in metrics.json."""
 
     bins: Count
-    delta: Fraction
+    floors: tuple[Fraction, ...]
     confidence: Fraction
 
 
@@ -112,9 +123,16 @@ class Settings(Block):
     evaluate: Evaluate
 
     @model_validator(mode="after")
+    def _floors_are_raised(self) -> "Settings":
+        for floor in self.evaluate.floors:
+            if not self.data.floor < floor < 1 / self.data.classes:
+                between = f"between data.floor {self.data.floor:g} and 1/{self.data.classes}"
+                raise ValueError(f"evaluate.floors holds {floor:g}; give floors {between}")
+        return self
+
+    @model_validator(mode="after")
     def _bins_below_samples(self) -> "Settings":
-        if self.evaluate.bins > self.data.evaluation_samples:
-            raise ValueError(
-                f"evaluate.bins {self.evaluate.bins} exceeds {self.data.evaluation_samples} samples; lower it"
-            )
+        half = self.data.evaluation_samples // 2  # which fits temperatures; the other measures what they leave
+        if self.evaluate.bins > half:
+            raise ValueError(f"evaluate.bins {self.evaluate.bins} exceeds half of the samples, {half}; lower it")
         return self
