@@ -35,7 +35,9 @@ def on_the_same_tasks(claim: Claim, cells: dict[str, pd.DataFrame]) -> dict[str,
     if claim.against is None or ("control" in claim.wanted("cells")) == ("control" in claim.wanted("against")):
         return cells
     mine, theirs = (set(table["task"].dropna()) for table in cells.values())
-    return {name: table[table["task"].isin(mine & theirs)] if mine and theirs else table for name, table in cells.items()}
+    return {
+        name: table[table["task"].isin(mine & theirs)] if mine and theirs else table for name, table in cells.items()
+    }
 
 
 def _taught(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pipeline.core import config
 from pipeline.core.config import Block, Word
 from pipeline.core.errors import InputError
 from pipeline.summary.crossfitted import CROSS_FITTED
-from pipeline.summary.filters import Filter
+from pipeline.summary.filters import Changes, Filter
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.sources import CLAIMS
 
@@ -62,7 +62,7 @@ class Claim(Block):
     question: Literal["mean", "equivalence", "prediction", "median", "share", "ratio", "universal", "law"] = "mean"
     experiment: Word
     cells: Filter
-    against: Filter | None = None
+    against: Changes | None = None
     teachers: Literal["above_chance", "with_room"] | None = None
     statistic: Word
     predicted: Word | None = Field(default=None, validate_default=True)
@@ -145,8 +145,9 @@ class Claim(Block):
         return InputError(f"{self.path}: {self.id}.{key} is {value!r}; {remedy}")
 
     def wanted(self, name: str) -> Filter:
-        """Columns and values of `cells`, or of `against`: those of `cells` but for what it changes."""
-        return self.cells if name == "cells" else {**self.cells, **(self.against or {})}
+        """Columns and values of `cells`, or of `against`: those of `cells` but for what it changes; null is any."""
+        joined = self.cells if name == "cells" else {**self.cells, **(self.against or {})}
+        return {key: value for key, value in joined.items() if value is not None}
 
 
 def read(path: Path) -> list[Claim]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pipeline.summary import chosen, questions
@@ -42,6 +43,7 @@ def judge(
         cells = {name: chosen.select(claim, name, tables) for name in FILTERS if getattr(claim, name) is not None}
         cells = chosen.on_the_same_tasks(claim, cells)
         values: dict[str, float] = {}
+        row_error = 0.0
         if claim.over is None:
             found = largest(claim, cells["cells"])
         elif claim.over == TEST_ROW:
@@ -50,12 +52,13 @@ def judge(
             values = measured(claim, cells)
             found = questions.estimate(claim, [*values.values()], overlap, confidence)
             if claim.row_error is not None:
-                found = over_rows_too(claim, cells["cells"], [*values.values()], overlap, confidence)
+                row_error = error_of_rows(claim, cells["cells"], overlap)
+                found = over_units_and_rows([*values.values()], row_error, confidence)
     except NotRun as reason:
         return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
     word = questions.verdict(claim.question, claim.expected, found)
     beside = by_unit(claim, "beside", cells["cells"]) if claim.beside and values else {}
-    lacks = power(claim, values, found, confidence, design) if word == "inconclusive" else Power()
+    lacks = power(claim, values, found, confidence, design, row_error) if word == "inconclusive" else Power()
     reason = claim.why if claim.over == TEST_ROW else _reason(claim, values, beside, found, overlap)
     return _row(claim, found, word, reason, lacks)
 
@@ -90,29 +93,32 @@ def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Esti
     return gain_over_rows(cells.iloc[0], confidence)
 
 
-def over_rows_too(
-    claim: Claim, cells: pd.DataFrame, values: list[float], overlap: float, confidence: float
-) -> Estimate:
-    """Mean over units that were measured on the same test rows, for other rows as well (``estimates.py``).
+def error_of_rows(claim: Claim, cells: pd.DataFrame, overlap: float) -> float:
+    """Standard error of the mean over units by the draw of the test rows that they share: the column ``row_error``.
 
-    The rows' own error stands in the column ``row_error`` of `cells`, a teacher; of several teachers on the same rows
-    the mean, as if their errors went together.
+    It stands there for each teacher; of several on the same rows the mean, as if their errors went together.
     """
-    assert claim.row_error is not None
     if overlap:
         raise claim.wrong("row_error", claim.row_error, f"a {claim.over} that shares rows has its overlap; remove it")
     if claim.row_error not in cells:
         raise claim.wrong("row_error", claim.row_error, f"cells of {claim.experiment} lack this column; remove it")
-    return over_units_and_rows(values, float(cells[claim.row_error].mean()), confidence)
+    return float(cells[claim.row_error].mean())
 
 
-def power(claim: Claim, values: Mapping[str, float], found: Estimate, confidence: float, design: Design) -> Power:
+def power(
+    claim: Claim,
+    values: Mapping[str, float],
+    found: Estimate,
+    confidence: float,
+    design: Design,
+    row_error: float = 0.0,
+) -> Power:
     """What the interval could have seen, the units that would decide, and the minutes that those still lacking take."""
     if not math.isfinite(found.low):
         return Power()
     overlap = design.overlap.get(str(claim.over), 0.0)
-    if claim.row_error is not None:
-        return Power(questions.half_width(found))  # more units on the same rows leave the error of the rows
+    if claim.row_error is not None:  # more units leave the error of the rows, as of resamples that of what they share
+        overlap = (row_error / float(np.std([*values.values()], ddof=1))) ** 2
     units = questions.units_needed(claim, [*values.values()], found, overlap, confidence)
     known = units is not None and design.minutes is not None and claim.over != TEST_ROW
     minutes = design.minutes / found.n * max(units - found.n, 0) if known else None
