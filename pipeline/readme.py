@@ -15,7 +15,7 @@ from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable, made_by
 from pipeline.page import contents
 from pipeline.summary import sources, tables
-from pipeline.summary.census import VERDICTS, census, percent
+from pipeline.summary.census import VERDICTS, census, written_counts
 
 PANELS = ("realizable", "pretrained", "perturbed")
 # Each student in the direction in which theory speaks of it.
@@ -105,10 +105,9 @@ def _students(metrics: dict[str, Any]) -> list[str]:
 
 
 def _census(claims: list[dict[str, Any]]) -> list[str]:
-    rows = [f"| | {' | '.join(VERDICTS)} | decided of those run |", f"| --- |{' --- |' * (len(VERDICTS) + 1)}"]
-    for kind in census(claims):
-        counted = " | ".join(str(kind.verdicts[verdict]) for verdict in VERDICTS)
-        rows.append(f"| {kind.name} | {counted} | {percent(kind.decided)} |")
+    heads = ("holds", "fails", "inconclusive (for good)", "not run", "decided of those run", "of those decidable")
+    rows = [f"| | {' | '.join(heads)} |", f"| --- |{' --- |' * len(heads)}"]
+    rows += [f"| {kind.name} | {' | '.join(written_counts(kind))} |" for kind in census(claims)]
     return rows
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pipeline.summary import questions
 from pipeline.theory import intervals
 
 DRAWS = 4000
@@ -42,6 +43,19 @@ def test_the_mean_of_a_heavy_tail_is_not_covered_so_claims_ask_for_the_median(ge
     draws = heavy_left_tail(generator, (DRAWS, 5))
     truth = 0.95 - 0.1 * np.exp(1.2**2 / 2)
     assert covered(lambda draw: intervals.over_units(draw, 0.95), draws, truth) < 0.85
+
+
+@pytest.mark.parametrize("units", [10, 20, 50])
+def test_ratio_of_two_means(units: int, generator: np.random.Generator) -> None:
+    """Gain and misfit of a split: misfit is skewed, and gain is half of it and noise of its size."""
+    misfit = generator.gamma(4, 1, (DRAWS, units))
+    gain = 0.5 * misfit + generator.normal(0, 2, misfit.shape)
+
+    def interval(draw: Array) -> intervals.Estimate:
+        above, below = ({str(unit): value for unit, value in enumerate(side)} for side in np.split(draw, 2))
+        return intervals.over_units([*questions.linearised(above, below).values()], 0.95)
+
+    assert covered(interval, np.hstack([gain, misfit]), 0.5) >= ASKED
 
 
 @pytest.mark.parametrize("units", [6, 12, 20, 100])

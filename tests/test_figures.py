@@ -84,7 +84,7 @@ def test_the_command_draws_all_that_has_cells(tmp_path: Path) -> None:
     elsewhere = {**os.environ, **CONDITIONS[1]}
     finished = subprocess.run(command, cwd=folder, env=elsewhere, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
-    names = ("charikar_fig2a", "charikar_fig2b", "charikar_fig2c")
+    names = ("charikar_controls", "charikar_fig2a", "charikar_fig2b", "charikar_fig2c")
     found = {path.name for path in (folder / "paper_figures").iterdir()}
     assert found == {f"{name}.{suffix}" for name in names for suffix in ("json", "pdf", "png")}
     (folder / "again").mkdir()
@@ -119,7 +119,7 @@ def test_a_named_figure_is_drawn_and_others_stay(toy: Path, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("charikar_fig9", "^there is no figure 'charikar_fig9'; known: burns_pgr, charikar_fig2a, [^\n]*$"),
+        ("charikar_fig9", "^there is no figure 'charikar_fig9'; known: burns_pgr, charikar_controls, [^\n]*$"),
         ("yao_bounds", "needs the cells of kl, digits; make [^\n]*`dvc repro evaluate@kl evaluate@digits`"),
         ("burns_pgr", "^figure 'burns_pgr' needs [^\n]* make them with `python -m pipeline.study preferences`$"),
     ],

@@ -95,6 +95,17 @@ def test_against_are_the_cells_but_for_what_it_changes(write: Write) -> None:
         ({"question": "universal", "expected": {"high": 0.0}}, "toy.over is 'seed'; question universal has no use for"),
         ({"question": "share"}, "toy.hit is None; question share needs hit"),
         ({"hit": {"low": 0.0}}, "toy.hit is {'low': 0.0}; question mean has no use for hit"),
+        ({"question": "ratio"}, "toy.divided_by is None; question ratio needs divided_by"),
+        ({"divided_by": "mean_gain"}, "toy.divided_by is 'mean_gain'; question mean has no use for divided_by"),
+        (
+            {"question": "ratio", "divided_by": "mean_misfit", "against": {"seed": 0}},
+            "toy.divided_by is 'mean_misfit'; a ratio is one of the same cells; remove against",
+        ),
+        (
+            {"question": "median", "row_error": "gain_error"},
+            "toy.row_error is 'gain_error'; question median has no use for row_error",
+        ),
+        ({"against": {"panel": ["main"]}}, "toy.against.panel is ['main']; give one text, one number"),
         ({"question": "law", "why": "So."}, "toy.predicted is None; question law needs predicted"),
         ({"predicted": "mean_gain"}, "toy.predicted is 'mean_gain'; question mean has no use for predicted"),
         ({"question": "prediction"}, "question prediction, and no other, expects a value"),

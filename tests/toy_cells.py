@@ -64,6 +64,14 @@ def synthetic(seeds: tuple[int, ...] = (0, 1, 2), tasks: int = 20) -> pd.DataFra
         for head in ("adamw", "exact")
         for inputs in ("reused", "fresh")
     ]
+    tables += [
+        measures(generator, tasks // 2, *PANELS[panel]).assign(
+            panel=panel, head="exact", inputs="fresh", seed=seed, task=range(tasks // 2), control=control
+        )
+        for seed in seeds
+        for panel in PANELS
+        for control in ("random", "other_task", "shuffled", "constant", "itself", "teachers_labels")
+    ]
     cells = _complete(pd.concat(tables, ignore_index=True), "synthetic")
     far = cells.query("panel == 'pretrained' and head == 'exact' and inputs == 'fresh'").index[0]
     cells.loc[far, ["misfit", "cross_term", "student_error"]] += [50, 50, 50]
@@ -95,7 +103,7 @@ def molecules(splits: tuple[str, ...] = ("122", "123", "124", "r0", "r1", "r2"))
     """Cells of the molecules experiment: two ladders with all labels, three that teach each other, and controls."""
     generator = np.random.default_rng(3)
     full = (
-        [("smiles", size, 0) for size in (8, 16, 96)] + [("smiles", 8, 1)] + [("morgan", size, 0) for size in (8, 64)]
+        [("smiles", size, 0) for size in (8, 24, 96)] + [("smiles", 8, 1)] + [("morgan", size, 0) for size in (8, 64)]
     )
     few = [("smiles-8", "smiles", 8), ("smiles-96", "smiles", 96), ("minimol", "strong", 0)]
     common = {"strong": "minimol", "regime": "full", "training": "frozen", "head": "ball", "inputs": "half", "seed": 0}
@@ -108,9 +116,9 @@ def molecules(splits: tuple[str, ...] = ("122", "123", "124", "r0", "r1", "r2"))
         for head in heads
         for inputs in ("same", "half")
     ]
-    alone = {"panel": "random", "ladder": "smiles", "weak_size": 16}
+    alone = {"panel": "random", "ladder": "smiles", "weak_size": 24}
     rows += [
-        common | alone | {"weak": "smiles-16", "control": control, "n_train": 450}
+        common | alone | {"weak": "smiles-24", "control": control, "n_train": 450}
         for control in ("random", "other_task", "shuffled", "constant", "itself", "teachers_labels")
     ]
     rows += [
@@ -169,7 +177,14 @@ def kl(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for curve in _curves(epochs=(10, 1000))
         for seed in seeds
     ]
-    return _classification([*solved, *vertices, *random, *curves], "kl")
+    controls = [
+        {"panel": panel, "class": "softmax", "loss": "cross_entropy", "direction": "forward", "seed": seed}
+        | {"n_train": 2000, "control": control}
+        for panel in ("realizable", "pretrained", "perturbed")
+        for control in ("random", "other_task", "shuffled", "constant", "itself", "teachers_labels")
+        for seed in seeds
+    ]
+    return _classification([*solved, *vertices, *random, *curves, *controls], "kl")
 
 
 def digits(splits: tuple[str, ...] = ("0", "1", "2")) -> pd.DataFrame:
@@ -184,6 +199,20 @@ def digits(splits: tuple[str, ...] = ("0", "1", "2")) -> pd.DataFrame:
             named = {"weak": weak, "split": split, "seed": 0, "n_train": 550}
             rows += [named | {"strong": "random-128"} | curve for curve in _curves(epochs=(3, 300))]
             rows += [named | {"strong": strong} | row for strong in ("random-128", "random-32") for row in mixtures]
+            alone = {
+                "class": "softmax",
+                "loss": "cross_entropy",
+                "direction": "forward",
+                "noise": 0.0,
+                "sharpening": 1.0,
+            }
+            alone |= {"strong": "random-128"}
+            rows.append(named | alone | {"control": "teachers_labels"})
+            rows += [
+                named | alone | {"control": control, "weak": control, "lr": 0.01, "epoch": 300}
+                for control in ("random", "shuffled")
+                if weak == "small_net"
+            ]
     return _classification(rows, "digits")
 
 
@@ -303,10 +332,11 @@ def everything() -> dict[str, pd.DataFrame]:
         "results/kl": kl(),
         "results/digits": digits(),
         "published/molecules_study": molecules()
-        .query("ladder == 'smiles' and panel == 'chembench' and seed == 0")
-        .assign(training="finetuned", panel="pretrained"),
+        .query("ladder == 'smiles' and seed == 0 and regime == 'full' and control.isna()")
+        .assign(training="finetuned"),
         "published/molecules_scaling": molecules_scaling(),
         "published/realizability": realizability(),
+        "published/pretrainings": realizability().query("schedule == 'sequential' and epochs == 1000"),
         "published/preferences": preferences(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),

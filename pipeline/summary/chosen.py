@@ -30,6 +30,16 @@ def select(claim: Claim, name: str, tables: Tables) -> pd.DataFrame:
     return _taught(claim, cells)
 
 
+def on_the_same_tasks(claim: Claim, cells: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Cells of a claim that sets real teachers beside controls, which have fewer tasks: of those that both have."""
+    if claim.against is None or ("control" in claim.wanted("cells")) == ("control" in claim.wanted("against")):
+        return cells
+    mine, theirs = (set(table["task"].dropna()) for table in cells.values())
+    return {
+        name: table[table["task"].isin(mine & theirs)] if mine and theirs else table for name, table in cells.items()
+    }
+
+
 def _taught(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:
     """Cells of the teachers that the claim's rule lets in."""
     if claim.teachers is None:

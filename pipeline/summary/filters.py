@@ -18,8 +18,14 @@ def plain(value: Any) -> str | int | float | bool:
     raise ValueError("give one text, one number, true or false")
 
 
+def changed(value: Any) -> str | int | float | bool | None:
+    """A value that a cell may have in place of another, or None for any."""
+    return None if value is None else plain(value)
+
+
 Value = Annotated[Any, AfterValidator(plain)]
 Filter = dict[Word, Value]
+Changes = dict[Word, Annotated[Any, AfterValidator(changed)]]
 
 
 class NoColumn(Exception):

@@ -35,10 +35,8 @@ def mean_log_weak_error(cells: pd.DataFrame) -> float:
 
 
 def regret_beyond_largest(cells: pd.DataFrame) -> float:
-    """Regret of the rule of Charikar et al. on test molecules less that of taking the largest weak model."""
-    rules = (selection.PAPER, "largest_model")
-    regrets = [[selection.regret(draw, rule, "test") for rule in rules] for draw in selection.by_draw(cells)]
-    return float(np.mean([rule - largest for rule, largest in regrets]))
+    """Regret of the rule of Charikar et al. on test molecules less that of the largest model, in regrets by lot."""
+    return _regret_beyond(cells, "largest_model", "test")
 
 
 def ceiling_over_weak_error(cells: pd.DataFrame) -> float:
@@ -96,20 +94,12 @@ def share_picked_best(cells: pd.DataFrame) -> float:
 def regret_over_lot(cells: pd.DataFrame) -> float:
     """Regret of that rule as a share of the expected regret of a choice by lot; 0 is best, 1 is chance."""
     draws = list(selection.by_draw(cells))
-    by_lot = [expected_regret_at_random(draw["student_error"]) for draw in draws]
-    return float(np.mean([selection.regret(draw, selection.PAPER, "test") for draw in draws]) / np.mean(by_lot))
+    return float(np.mean([selection.regret(draw, selection.PAPER, "test") for draw in draws]) / _by_lot(draws))
 
 
 def regret_beyond_weak_error(cells: pd.DataFrame) -> float:
-    """Regret of that rule less the regret of the lowest weak error, both read off the validation part."""
-    return float(
-        np.mean(
-            [
-                selection.regret(draw, selection.PAPER, "valid") - selection.regret(draw, "lowest_weak_error", "valid")
-                for draw in selection.by_draw(cells)
-            ]
-        )
-    )
+    """Regret of that rule less that of the lowest weak error, both by the validation part, in regrets by lot."""
+    return _regret_beyond(cells, "lowest_weak_error", "valid")
 
 
 def performance_gap_recovered(cells: pd.DataFrame) -> float:
@@ -123,9 +113,40 @@ def share_pgr_undefined(cells: pd.DataFrame) -> float:
     return float((cells["pgr_defined"] == 0).mean())
 
 
+def mean_error_correlation(cells: pd.DataFrame) -> float:
+    """Correlation of the student's errors with its teacher's: residuals, or indicators of a wrong label."""
+    return float(cells["error_correlation"].mean())
+
+
+def mean_student_error(cells: pd.DataFrame) -> float:
+    """Mean error of the students."""
+    return float(cells["student_error"].mean())
+
+
+def mean_truth_variance(cells: pd.DataFrame) -> float:
+    """Mean variance of the true labels: the error of their mean."""
+    return float(cells["truth_variance"].mean())
+
+
+def mean_log_student_error(cells: pd.DataFrame) -> float:
+    """Mean logarithm of the students' errors: a difference of two is the logarithm of a ratio."""
+    return float(np.log(cells["student_error"]).mean())
+
+
 def mean_copied(cells: pd.DataFrame) -> float:
     """Share of the teacher's errors that the students repeat."""
     return float(cells["copied"].mean())
+
+
+def _regret_beyond(cells: pd.DataFrame, other: str, sample: str) -> float:
+    """Regret of the rule of Charikar et al. less that of another rule, as a share of the expected regret of a lot."""
+    draws = list(selection.by_draw(cells))
+    regrets = [[selection.regret(draw, rule, sample) for draw in draws] for rule in (selection.PAPER, other)]
+    return float((np.mean(regrets[0]) - np.mean(regrets[1])) / _by_lot(draws))
+
+
+def _by_lot(draws: list[pd.DataFrame]) -> float:
+    return float(np.mean([expected_regret_at_random(draw["student_error"]) for draw in draws]))
 
 
 JUDGED: dict[str, Statistic] = {
@@ -153,6 +174,10 @@ JUDGED: dict[str, Statistic] = {
             performance_gap_recovered,
             share_pgr_undefined,
             mean_copied,
+            mean_error_correlation,
+            mean_student_error,
+            mean_truth_variance,
+            mean_log_student_error,
         )
     },
 }

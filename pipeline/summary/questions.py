@@ -2,6 +2,7 @@
 
 mean, equivalence, law: mean over units, Student's t; units that share rows by Nadeau and Bengio (2003).
 median: between two order statistics; for statistics with a heavy tail, of which t does not cover the mean.
+ratio: of two means over units, linearised; a mean of ratios would explode where one denominator is small.
 share: units that are hits, Clopper and Pearson (1934).
 prediction: a number that is given lies where one further unit would; between order statistics from 39 units on, else t.
 universal: the largest violation over all cells; one beyond rounding is enough to fail.
@@ -10,7 +11,7 @@ How often each interval covers, on shapes like ours, stands in tests/test_covera
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,13 @@ def estimate(claim: Claim, values: Sequence[float], overlap: float, confidence: 
         return intervals.median_over_units(values, confidence)
     whole = claim.statistic if claim.against is None else "difference"
     return within_range(whole, intervals.over_units(values, confidence, overlap))
+
+
+def linearised(above: Mapping[str, float], below: Mapping[str, float]) -> dict[str, float]:
+    """Values whose mean is the ratio of the two means, and whose spread is that of the ratio to first order."""
+    scale = float(np.mean([*below.values()]))
+    ratio = float(np.mean([*above.values()])) / scale
+    return {unit: ratio + (above[unit] - ratio * below[unit]) / scale for unit in above}
 
 
 def hits(claim: Claim, values: Sequence[float]) -> list[float]:

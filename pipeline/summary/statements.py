@@ -11,19 +11,20 @@ from pipeline.core import config
 from pipeline.core.config import Block, Word
 from pipeline.core.errors import InputError
 from pipeline.summary.crossfitted import CROSS_FITTED
-from pipeline.summary.filters import Filter
+from pipeline.summary.filters import Changes, Filter
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.sources import CLAIMS
 
 TEST_ROW = "test_row"  # the unit that is no column of the cells
 FILTERS = ("cells", "against")
 KINDS = ("claim", "check", "ours", "control")  # in the order in which they are counted
-QUESTIONS = ("mean", "equivalence", "prediction", "median", "share", "universal", "law")
+QUESTIONS = ("mean", "equivalence", "prediction", "median", "share", "ratio", "universal", "law")
 WITHIN_A_MARGIN = ("equivalence", "law")
 # Keys that some questions need and the others have no use for.
 NEEDED_BY = {
     "predicted": ("law",),
     "hit": ("share",),
+    "divided_by": ("ratio",),
     "over": tuple(question for question in QUESTIONS if question != "universal"),
 }
 
@@ -58,22 +59,24 @@ class Claim(Block):
     statement: Word
     kind: Literal["claim", "check", "ours", "control"]
     wording: Literal["verified", "recalled", "derived"]
-    question: Literal["mean", "equivalence", "prediction", "median", "share", "universal", "law"] = "mean"
+    question: Literal["mean", "equivalence", "prediction", "median", "share", "ratio", "universal", "law"] = "mean"
     experiment: Word
     cells: Filter
-    against: Filter | None = None
+    against: Changes | None = None
     teachers: Literal["above_chance", "with_room"] | None = None
     statistic: Word
     predicted: Word | None = Field(default=None, validate_default=True)
     hit: Band | None = Field(default=None, validate_default=True)
+    divided_by: Word | None = Field(default=None, validate_default=True)
     over: Word | None = Field(default=None, validate_default=True)
+    row_error: Word | None = None
     expected: Band
     beside: Word | None = None
     figure: Word
     awaits: Word | None = None
     why: str = Field(default="", validate_default=True)
 
-    @field_validator("statistic", "predicted", "beside")
+    @field_validator("statistic", "predicted", "divided_by", "beside")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         known = {*JUDGED, *CROSS_FITTED}
@@ -97,6 +100,21 @@ class Claim(Block):
         if over == TEST_ROW and judged != ("mean_accuracy_gain", None):
             raise ValueError("over it only mean_accuracy_gain, without against, has an interval; choose another unit")
         return over
+
+    @field_validator("divided_by")
+    @classmethod
+    def _of_the_same_cells(cls, divided_by: str | None, given: ValidationInfo) -> str | None:
+        if divided_by is not None and given.data.get("against") is not None:
+            raise ValueError("a ratio is one of the same cells; remove against")
+        return divided_by
+
+    @field_validator("row_error")
+    @classmethod
+    def _beside_a_mean(cls, row_error: str | None, given: ValidationInfo) -> str | None:
+        question = given.data.get("question")
+        if row_error is not None and question not in (None, "mean", "equivalence"):
+            raise ValueError(f"question {question} has no use for row_error")
+        return row_error
 
     @field_validator("expected")
     @classmethod
@@ -127,8 +145,9 @@ class Claim(Block):
         return InputError(f"{self.path}: {self.id}.{key} is {value!r}; {remedy}")
 
     def wanted(self, name: str) -> Filter:
-        """Columns and values of `cells`, or of `against`: those of `cells` but for what it changes."""
-        return self.cells if name == "cells" else {**self.cells, **(self.against or {})}
+        """Columns and values of `cells`, or of `against`: those of `cells` but for what it changes; null is any."""
+        joined = self.cells if name == "cells" else {**self.cells, **(self.against or {})}
+        return {key: value for key, value in joined.items() if value is not None}
 
 
 def read(path: Path) -> list[Claim]:

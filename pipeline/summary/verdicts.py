@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pipeline.summary import chosen, questions
 from pipeline.summary.chosen import NotRun
 from pipeline.summary.crossfitted import CROSS_FITTED
 from pipeline.summary.designs import Design
-from pipeline.summary.estimates import gain_over_rows, plain
+from pipeline.summary.estimates import gain_over_rows, over_units_and_rows, plain
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.statements import FILTERS, TEST_ROW, Claim
 from pipeline.summary.tables import Tables
@@ -40,7 +41,9 @@ def judge(
     overlap = design.overlap.get(claim.over, 0.0) if claim.over else 0.0
     try:
         cells = {name: chosen.select(claim, name, tables) for name in FILTERS if getattr(claim, name) is not None}
+        cells = chosen.on_the_same_tasks(claim, cells)
         values: dict[str, float] = {}
+        row_error = 0.0
         if claim.over is None:
             found = largest(claim, cells["cells"])
         elif claim.over == TEST_ROW:
@@ -48,11 +51,14 @@ def judge(
         else:
             values = measured(claim, cells)
             found = questions.estimate(claim, [*values.values()], overlap, confidence)
+            if claim.row_error is not None:
+                row_error = error_of_rows(claim, cells["cells"], overlap)
+                found = over_units_and_rows([*values.values()], row_error, confidence)
     except NotRun as reason:
         return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
     word = questions.verdict(claim.question, claim.expected, found)
     beside = by_unit(claim, "beside", cells["cells"]) if claim.beside and values else {}
-    lacks = power(claim, values, found, confidence, design) if word == "inconclusive" else Power()
+    lacks = power(claim, values, found, confidence, design, row_error) if word == "inconclusive" else Power()
     reason = claim.why if claim.over == TEST_ROW else _reason(claim, values, beside, found, overlap)
     return _row(claim, found, word, reason, lacks)
 
@@ -60,13 +66,15 @@ def judge(
 def measured(claim: Claim, cells: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     """One value a unit: the statistic, or its difference from that of `against`, or from what is `predicted` there."""
     values = by_unit(claim, "statistic", cells["cells"])
+    if claim.divided_by is not None:
+        return _divided(claim, values, by_unit(claim, "divided_by", cells["cells"]))
     if claim.predicted is not None:
         return _less(claim, values, by_unit(claim, "predicted", cells.get("against", cells["cells"])))
     return values if "against" not in cells else _less(claim, values, by_unit(claim, "statistic", cells["against"]))
 
 
 def by_unit(claim: Claim, key: str, cells: pd.DataFrame) -> dict[str, float]:
-    """The claim's `statistic`, `predicted` or `beside` of each unit.  Raises InputError where it has no value."""
+    """The statistic of each unit that a claim names under ``key``.  Raises InputError where it has no value."""
     members = chosen.units(claim, cells)
     if getattr(claim, key) in CROSS_FITTED:
         return _cross_fitted(claim, key, members)
@@ -85,11 +93,32 @@ def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Esti
     return gain_over_rows(cells.iloc[0], confidence)
 
 
-def power(claim: Claim, values: Mapping[str, float], found: Estimate, confidence: float, design: Design) -> Power:
+def error_of_rows(claim: Claim, cells: pd.DataFrame, overlap: float) -> float:
+    """Standard error of the mean over units by the draw of the test rows that they share: the column ``row_error``.
+
+    It stands there for each teacher; of several on the same rows the mean, as if their errors went together.
+    """
+    if overlap:
+        raise claim.wrong("row_error", claim.row_error, f"a {claim.over} that shares rows has its overlap; remove it")
+    if claim.row_error not in cells:
+        raise claim.wrong("row_error", claim.row_error, f"cells of {claim.experiment} lack this column; remove it")
+    return float(cells[claim.row_error].mean())
+
+
+def power(
+    claim: Claim,
+    values: Mapping[str, float],
+    found: Estimate,
+    confidence: float,
+    design: Design,
+    row_error: float = 0.0,
+) -> Power:
     """What the interval could have seen, the units that would decide, and the minutes that those still lacking take."""
     if not math.isfinite(found.low):
         return Power()
     overlap = design.overlap.get(str(claim.over), 0.0)
+    if claim.row_error is not None:  # more units leave the error of the rows, as of resamples that of what they share
+        overlap = (row_error / float(np.std([*values.values()], ddof=1))) ** 2
     units = questions.units_needed(claim, [*values.values()], found, overlap, confidence)
     known = units is not None and design.minutes is not None and claim.over != TEST_ROW
     minutes = design.minutes / found.n * max(units - found.n, 0) if known else None
@@ -124,6 +153,13 @@ def _called(claim: Claim, key: str, statistic: Callable[..., float], *cells: pd.
         place = "all cells" if claim.over is None else f"{claim.over} {cells[0][claim.over].iloc[0]}"
         raise claim.wrong(key, name, f"of {place} it is {value}; choose cells for which it has a meaning")
     return value
+
+
+def _divided(claim: Claim, above: Mapping[str, float], below: Mapping[str, float]) -> dict[str, float]:
+    """Values whose mean is the ratio of the means (``questions.linearised``).  Raises InputError where it is none."""
+    if not math.fsum(below.values()):
+        raise claim.wrong("divided_by", claim.divided_by, "it is 0 over these cells; choose others")
+    return questions.linearised(above, below)
 
 
 def _less(claim: Claim, values: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
@@ -177,6 +213,8 @@ def _reason(claim: Claim, values: dict[str, float], beside: dict[str, float], fo
         texts.append("No spread, so no interval that could decide.")
     elif not math.isfinite(found.low):
         texts.append(f"So few {claim.over}s give no interval.")
+    if claim.row_error is not None:
+        texts.append(f"The {claim.over}s share their test rows; the interval is for other rows, too.")
     if overlap:
         texts.append(f"The {claim.over}s share rows, which the interval takes into account.")
     return " ".join([*texts, claim.why]).strip()
@@ -187,4 +225,6 @@ def _counted(claim: Claim, inside: int, units: int) -> str:
         return f"Over {units} {claim.over}s"
     if claim.question == "share":
         return f"{inside} of {units} {claim.over}s are hits"
+    if claim.question == "ratio":
+        return f"Ratio of two means over {units} {claim.over}s; a {claim.over} moves it as if its own were"
     return f"In the band for {inside} of {units} {claim.over}s"
