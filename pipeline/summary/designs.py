@@ -1,6 +1,8 @@
 """How the units of each table of cells were made: whether they share rows, and what one more costs."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core import artifacts, config, experiments
@@ -15,7 +17,13 @@ class Design(NamedTuple):
 
 def overlap(table: str, unit: str) -> float:
     """Test rows over training rows where the units of an experiment or study share rows; 0 where they do not."""
-    return float(dict(experiments.beside_evaluate(table.rpartition("/")[2], "OVERLAP")).get(unit, 0.0))
+    return _stated(table.rpartition("/")[2], Path.cwd()).get(unit, 0.0)
+
+
+@cache
+def _stated(name: str, home: Path) -> dict[str, float]:
+    # Figures ask for it with every interval, and finding it reads the settings and the code of the experiment.
+    return dict(experiments.beside_evaluate(name, "OVERLAP", home / config.PARAMS))
 
 
 def read(tables: Iterable[str]) -> dict[str, Design]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.core import experiments
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import ratio_over_units
 from pipeline.theory import intervals
 from pipeline.theory.intervals import Estimate
@@ -12,14 +12,9 @@ from pipeline.theory.intervals import Estimate
 MOLECULES = "molecules"
 
 
-def overlap() -> float:
-    """Test molecules for each training molecule, as stated beside the verb evaluate of the molecules."""
-    return float(experiments.beside_evaluate(MOLECULES, "OVERLAP")["split"])
-
-
 def over_splits(values: Sequence[float], confidence: float) -> Estimate:
     """Mean over splits with the corrected t interval of Nadeau and Bengio."""
-    return intervals.over_units(values, confidence, overlap())
+    return intervals.over_units(values, confidence, overlap(MOLECULES, "split"))
 
 
 def over_splits_in_logs(values: Sequence[float], confidence: float) -> Estimate:
@@ -30,4 +25,4 @@ def over_splits_in_logs(values: Sequence[float], confidence: float) -> Estimate:
 
 def ratio_over_splits(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:
     """Ratio of two means over splits, linearised (the ratio estimator of survey sampling), with the same correction."""
-    return ratio_over_units(numerators, denominators, confidence, overlap())
+    return ratio_over_units(numerators, denominators, confidence, overlap(MOLECULES, "split"))
