@@ -139,8 +139,8 @@ def _claim(column: str) -> str:
 
 def _is_text(column: Column) -> bool:
     """Names of rows and groups; a sentence on what came out may turn with an estimate."""
-    numbers = pd.to_numeric(column.reference, errors="coerce")
-    return bool(numbers.isna().any() and column.reference.notna().any()) and not column.name.endswith("reading")
+    known = column.reference.dropna()
+    return bool(pd.to_numeric(known, errors="coerce").isna().any()) and not column.name.endswith("reading")
 
 
 def _rows(content: bytes, kept: Container[str]) -> list[dict[str, Any]]:
@@ -197,7 +197,8 @@ def _judged(path: Path, columns: list[Column], claimed: Mapping[str, str]) -> Ou
     if not columns:
         return Outcome(path, "judged by estimates alone", True)
     rooms = [_room(column, tolerance(path, column.name, claimed)) for column in columns]
-    shares = [column.apart / room for column, room in zip(columns, rooms, strict=True)]
+    with np.errstate(over="ignore"):  # what must be equal has no room at all
+        shares = [column.apart / room for column, room in zip(columns, rooms, strict=True)]
     worst = max(range(len(columns)), key=lambda number: shares[number].max(initial=0))
     row, beyond = int(shares[worst].argmax()), sum(int((share > 1).sum()) for share in shares)
     if beyond:

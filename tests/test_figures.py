@@ -84,7 +84,7 @@ def test_the_command_draws_all_that_has_cells(tmp_path: Path) -> None:
     elsewhere = {**os.environ, **CONDITIONS[1]}
     finished = subprocess.run(command, cwd=folder, env=elsewhere, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
-    names = ("charikar_controls", "charikar_fig2a", "charikar_fig2b", "charikar_fig2c")
+    names = ("charikar_fig2a", "charikar_fig2b", "charikar_fig2c")
     found = {path.name for path in (folder / "paper_figures").iterdir()}
     assert found == {f"{name}.{suffix}" for name in names for suffix in ("json", "pdf", "png")}
     (folder / "again").mkdir()

@@ -15,11 +15,11 @@ from PIL import Image
 from pipeline import claims, figures, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
-from pipeline.figures import FIGURES
+from pipeline.figures import FIGURES, drawable
 from pipeline.page import contents, pictures, points, surroundings
 from pipeline.summary import sources
 from pipeline.summary.sources import Source
-from pipeline.summary.tables import read
+from pipeline.summary.tables import available, read
 from tests import toy_cells
 from tests.conftest import ROOT
 
@@ -110,7 +110,7 @@ def _place(attributes: dict[str, str | None]) -> str:
     return next(name for name in FIGURES if (attributes["alt"] or "").startswith(FIGURES[name].caption))
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"rows"}))  # it shows counts of rows, nothing measured
 def test_words_of_a_figure_follow_its_numbers(made: Path, name: str) -> None:
     numbers = artifacts.read_item(made / artifacts.FIGURES / f"{name}.json")
     changed = {**doubled(numbers), "reading": numbers["reading"]}
@@ -150,7 +150,8 @@ def test_numbers_and_pdf_of_a_figure_lie_beside_the_page(folder: Path) -> None:
     for name in FIGURES:
         for suffix in ("json", "pdf"):
             link = f"../paper_figures/{name}.{suffix}"
-            assert link in links and (ROOT / "report" / link).resolve().exists()
+            assert link in links
+            assert (ROOT / "report" / link).resolve().exists() or name not in drawable(available(ROOT))
 
 
 def test_the_download_of_claims_holds_them(folder: Path) -> None:

@@ -157,9 +157,10 @@ def _study(axes: Axes, study: pd.DataFrame, quantity: str) -> None:
 
 def _seeds(axes: Axes, seeds: list[Numbers], quantity: str) -> None:
     """The same of the main pipeline, in colour."""
+    styles = drawing.seed_styles(seed["seed"] for seed in seeds)
     for seed in seeds:
         look = {"markersize": 5.5, "markeredgewidth": 0.8, "markeredgecolor": drawing.INK}
-        look |= {"label": f"seed {seed['seed']}", **drawing.seed_style(seed["seed"])}
+        look |= styles[seed["seed"]]
         drawing.vertical_interval(axes, seed[quantity], seed["gain_over_misfit"], **look)
 
 

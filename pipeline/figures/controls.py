@@ -125,14 +125,14 @@ def _dots(axes: Axes, rows: list[Numbers], name: str) -> None:
         estimate = row[name]
         look = drawing.role_style("student") if row["teacher"] == "weak" else {"color": drawing.SOFT, "marker": "o"}
         if estimate is None:
-            axes.text(LEVELS[name], place, " 0 / 0", va="center", fontsize=7, color=drawing.SOFT)
+            axes.text(LEVELS[name], place, " 0 / 0", va="center", color=drawing.SOFT)
         elif low <= estimate["value"] <= high:
             drawing.horizontal_interval(axes, place, estimate, **look)
         else:
             beyond = high if estimate["value"] > high else low
             arrow = f"{estimate['value']:.2g} →" if beyond == high else f"← {estimate['value']:.2g}"
             side = "right" if beyond == high else "left"
-            axes.text(beyond, place, arrow, ha=side, va="center", fontsize=7, color=look["color"])
+            axes.text(beyond, place, arrow, ha=side, va="center", color=look["color"])
     axes.set_xlim(low, high)
     axes.tick_params(axis="y", length=0)
 

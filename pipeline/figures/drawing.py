@@ -90,6 +90,15 @@ def seed_style(seed: int) -> dict[str, str]:
     return {"color": SEED_COLOURS[seed % len(SEED_COLOURS)], "marker": SEED_MARKERS[seed % len(SEED_MARKERS)]}
 
 
+def seed_styles(seeds: Iterable[int]) -> dict[int, dict[str, str]]:
+    """Colour, marker and label of each seed; more seeds than there are colours look alike, under one label."""
+    seeds = list(seeds)
+    if len(seeds) <= len(SEED_COLOURS):
+        return {seed: {**seed_style(seed), "label": f"seed {seed}"} for seed in seeds}
+    alike = {seed: {**seed_style(0), "label": "_"} for seed in seeds}
+    return alike | {seeds[0]: {**seed_style(0), "label": f"{len(seeds)} seeds"}}
+
+
 def role_style(role: str) -> dict[str, str]:
     """Colour and marker of teacher, student or ceiling."""
     return {"color": ROLE_COLOURS[role], "marker": ROLE_MARKERS[role]}

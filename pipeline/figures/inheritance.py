@@ -28,7 +28,7 @@ SHARE_STYLE = {
 TEACHERS = {"few_pixels": ("#0072B2", "o"), "small_net": ("#D55E00", "s"), "few_labels": ("#009E73", "^")}
 CONTROL_NAMES = {"itself": "own class", "shuffled": "shuffled", "random": "random"}
 CURVE = "small_net"
-GREY = {"color": drawing.SOFT, "fontsize": 7}
+GREY = {"color": drawing.SOFT}
 # Where the labels of controls stand beside their points, in points of type.
 BESIDE = {"itself": (6, -3), "shuffled": (-4, 7), "random": (6, -3)}
 # By experiment: what a row of the right panel is of, and over which units its interval is.

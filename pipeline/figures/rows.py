@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
@@ -11,10 +12,8 @@ from pipeline.core import experiments
 from pipeline.core.config import Intervals
 from pipeline.experiments.digits import data as digits
 from pipeline.experiments.molecules import data as molecules
-from pipeline.experiments.molecules.common import files
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.tables import Tables
-from pipeline.summary.words import DATASETS
 
 USES = {
     "true": ("fits on true labels", {"marker": "o", "color": drawing.INK}),
@@ -22,16 +21,17 @@ USES = {
     "selects": ("selects by the same labels", {"marker": "o", "color": drawing.INK, "markerfacecolor": "none"}),
     "judged": ("judged on true labels", {"marker": "s", "color": drawing.SOFT, "markerfacecolor": "none"}),
 }
+MOLECULES = 1000  # a round number, so that sizes read as shares of any data set
 ROLES = ("teacher", "student", "ceiling", "no teacher: strong")
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Parts with their sizes, and what each role does with each, by experiment."""
-    del tables, settings  # it shows the protocol, not what came of it
+    del tables  # it shows the protocol, not what came of it
     shown = [*_networks(), _digits(), *_molecules()]
     parts = sum(len(setting["parts"]) for setting in shown)
     reading = f"{len(shown)} protocols with {parts} parts; no role fits or selects on a row on which it is judged."
-    return {"reading": reading, "settings": shown}
+    return {"reading": reading, "confidence": settings.confidence, "settings": shown}
 
 
 def _networks() -> list[Numbers]:
@@ -61,17 +61,16 @@ def _digits() -> Numbers:
 
 
 def _molecules() -> list[Numbers]:
-    block = experiments.load("molecules").settings
-    name, found = block.data.datasets[0], []
-    _, texts, _ = files.dataset(name, block.data.files[name])
-    parts = molecules.split(name, block.data.splits.names[-1], len(texts), block.data)
+    block, found = experiments.load("molecules").settings, []
+    drawn = molecules.random_split(MOLECULES, np.random.default_rng(block.data.seed))
+    parts = molecules.halved(drawn, block.data.seed, "figure")
     sizes = {part: len(rows) for part, rows in parts.items()}
     for inputs in block.labels.inputs:
         own = ("train", "train") if inputs == "same" else ("teacher_half", "student_half")
         names = [*dict.fromkeys(own), "valid", "test"]
         weighs = {"valid": "selects"}  # the AdamW students alone, which weigh their epochs by it
         uses = [{own[0]: "true"}, {own[1]: "weak", **weighs}, {own[1]: "true", **weighs}, {own[0]: "true"}]
-        title = f"molecules ({DATASETS.get(name, name)}): {inputs}, a split"
+        title = f"molecules: {inputs}, a split of {MOLECULES:,}"
         found.append(_setting(title, {part: sizes[part] for part in names}, uses, judged="test"))
     return found
 
@@ -104,7 +103,7 @@ def _table(axes: Axes, setting: Numbers) -> None:
         for part, use in setting["uses"][role].items():
             axes.plot(names.index(part), row, linestyle="none", markersize=5, **USES[use][1])
     axes.set(xlim=(-0.6, len(names) - 0.4), ylim=(len(ROLES) - 0.4, -0.6))
-    axes.set_xticks(range(len(names)), [_label(name, setting["parts"][name]) for name in names], fontsize=7)
+    axes.set_xticks(range(len(names)), [_label(name, setting["parts"][name]) for name in names])
     axes.set_yticks(range(len(ROLES)), ROLES)
     axes.set_title(setting["title"], fontweight="bold")
     axes.grid(color=drawing.FAINT, linewidth=0.5)

@@ -95,9 +95,10 @@ def draw(numbers: Numbers) -> Picture:
 
 def _cloud(axes: Axes, panel: Numbers) -> None:
     square(axes, panel["limits"])
+    styles = drawing.seed_styles(seed["seed"] for seed in panel["seeds"])
     for seed in panel["seeds"]:
-        look = {"markersize": 2.2, "markeredgewidth": 0, "alpha": 0.6, **drawing.seed_style(seed["seed"])}
-        axes.plot(seed["gain"], seed["misfit"], linestyle="none", label=f"seed {seed['seed']}", **look)
+        look = {"markersize": 2.2, "markeredgewidth": 0, "alpha": 0.6, **styles[seed["seed"]]}
+        axes.plot(seed["gain"], seed["misfit"], linestyle="none", **look)
     x, y = MEASURED[panel["direction"]]
     axes.set(xlabel=x, ylabel=y)
     axes.locator_params(nbins=4)

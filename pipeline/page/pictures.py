@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.core.errors import InputError
 
-COLOURS = 256  # of a palette: the figures are flat colour and text, which this leaves crisp at a quarter of the bytes
+COLOURS = 64  # of a palette: the figures are flat colour and text, which this leaves crisp at a fifth of the bytes
 # What may stand in a data URI between single quotes; percent signs, spaces and all beyond ASCII are escaped.
 LITERAL = '{}[]:,"/()'
 
@@ -25,7 +25,7 @@ class Picture(NamedTuple):
 
 
 def picture(path: Path) -> Picture:
-    """A PNG in a palette of 256 colours, as lossless WebP: about a third of the bytes.  Raises InputError."""
+    """A PNG in a palette of 64 colours, as lossless WebP: about a third of the bytes.  Raises InputError."""
     remedy = f"run `python -m pipeline.figures` or restore it with `git checkout {path}`"
     try:
         drawn = Image.open(path).convert("RGB")

@@ -15,7 +15,7 @@ from pipeline.summary.tables import Tables
 from pipeline.summary.words import DATASETS
 from pipeline.summary.yao_students import PANELS, STUDENTS, of, solved
 
-LARGEST = 1000  # points of one view; of more, every k-th cell is drawn, and the page says so
+LARGEST = 600  # points of one view; of more, every k-th cell is drawn, and the page says so
 DIGITS = 5  # significant
 NAMED = ("experiment", "weak", "strong", "task", "seed", "split")
 CLASSES = {"mixture": "convex class", "softmax": "softmax-linear"}
