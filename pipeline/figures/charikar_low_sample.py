@@ -175,14 +175,14 @@ def _directions(axes: Axes, pairs: list[Numbers]) -> None:
     for pair, line in zip(pairs, ("-", ":"), strict=False):
         for model, other in OTHER.items():
             every = zip(pair["counts"], pair["gain_over_misfit"][f"{model}_teaches"], strict=True)
-            counts, values = zip(*[one for one in every if one[0] >= ENOUGH] or [((), ())], strict=True)
+            shown = {count: value for count, value in every if count >= ENOUGH}
             shift = SHIFT[model, "teacher" if line == "-" else "student"]
             kind = {"label": f"{pair[model]} → {pair[other]}", "linestyle": line, **_look(pair, model)}
-            _curve(axes, [shift * count for count in counts], list(values), **kind)
-            everything += [value["value"] for value in values]
+            _curve(axes, [shift * count for count in shown], list(shown.values()), **kind)
+            everything += [value["value"] for value in shown.values()]
     axes.axhline(1, color=drawing.INK, linewidth=0.8, zorder=1)
     axes.axhline(0, color=drawing.FAINT, linewidth=0.8, zorder=1)
-    axes.set(ylim=(min(-0.5, *everything) - 0.4, max(1.2, *everything) + 0.4))
+    axes.set(ylim=(min([-0.5, *everything]) - 0.4, max([1.2, *everything]) + 0.4))
 
 
 def _look(pair: Numbers, model: str) -> dict[str, Any]:
