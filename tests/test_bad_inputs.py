@@ -73,7 +73,7 @@ def fill(folder: Path) -> None:
         artifacts.write_json(artifacts.FIGURES / f"{name}.json", numbers)
         Image.new("RGB", (3, 2), "white").save(artifacts.FIGURES / f"{name}.png")
     claims.main()
-    for study in ("realizability", "preferences", "molecules_study"):
+    for study in sorted(path.name for path in artifacts.PUBLISHED.iterdir()):
         written = {"study": study, "params": stage.experiments.load(study).settings.model_dump(mode="json")}
         artifacts.write_json(publish.folder(study) / "manifest.json", written)
     reference.keep()

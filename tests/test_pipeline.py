@@ -153,7 +153,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         {"strong.synthetic", "evaluate.synthetic"},
     ),
     "params of the last verb": (
-        swapped("    bins: 15\n    delta: 0.05", "    bins: 15\n    delta: 0.06"),
+        swapped("floors: [0.01, 0.05]          # gammas", "floors: [0.02, 0.05]          # gammas"),
         {"evaluate.kl", "reliability.kl"},
     ),
 }
