@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.summary import questions
+from pipeline.summary import estimates
 from pipeline.theory import intervals
 
 DRAWS = 4000
@@ -52,8 +52,7 @@ def test_ratio_of_two_means(units: int, generator: np.random.Generator) -> None:
     gain = 0.5 * misfit + generator.normal(0, 2, misfit.shape)
 
     def interval(draw: Array) -> intervals.Estimate:
-        above, below = ({str(unit): value for unit, value in enumerate(side)} for side in np.split(draw, 2))
-        return intervals.over_units([*questions.linearised(above, below).values()], 0.95)
+        return estimates.ratio_over_units(*np.split(draw, 2), 0.95)
 
     assert covered(interval, np.hstack([gain, misfit]), 0.5) >= ASKED
 

@@ -18,7 +18,7 @@ from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.gain_against_misfit import GAIN, MISFIT, SCATTER, axis_limits, square
 from pipeline.summary.estimates import plain
 from pipeline.summary.splits import over_splits, ratio_over_splits
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import DATASETS, number, written
 
 STUDY = "published/molecules_study"
@@ -64,7 +64,7 @@ def numbers(dataset: str, tables: Tables, settings: Intervals) -> Numbers:
     study = tables.get(STUDY)
     published = [] if study is None else _published(study, dataset, settings)
     large = [] if GPU_STUDY not in tables else _published(_finetuned(tables[GPU_STUDY]), dataset, settings)
-    controls = tables.get(f"molecules/{CONTROLS}", cells.head(0)).query("dataset == @dataset")
+    controls = controls_of(tables, "molecules").query("dataset == @dataset")
     return plain(
         {
             "dataset": dataset,

@@ -130,13 +130,14 @@ def _described(protocol: Numbers) -> str:
 
 
 def _looks(protocol: Numbers) -> dict[int, dict[str, Any]]:
-    """Colour and marker of each seed; of many seeds, a colour by how near gain comes to misfit, the same everywhere."""
-    seeds = protocol["seeds"]
-    if len(seeds) <= len(drawing.SEED_COLOURS):
-        return {seed["seed"]: drawing.seed_style(seed["seed"]) for seed in seeds}
+    """Look of each seed; of many seeds, a colour by how near gain comes to misfit, the same everywhere."""
+    ratios = {seed["seed"]: seed["gain_over_misfit"]["value"] for seed in protocol["seeds"]}
+    styles = drawing.seed_styles(ratios)
+    if not drawing.are_many(ratios):
+        return styles
     colours = seaborn.color_palette(drawing.LADDER, as_cmap=True)
-    shares = [min(max(seed["gain_over_misfit"]["value"], 0), 1) for seed in seeds]
-    return {seed["seed"]: {"color": colours(share), "marker": "o"} for seed, share in zip(seeds, shares, strict=True)}
+    shades = {seed: colours(min(max(ratio, 0), 1)) for seed, ratio in ratios.items()}
+    return {seed: {**styles[seed], "color": shade, "label": "_"} for seed, shade in shades.items()}
 
 
 def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float, looks: dict[int, dict[str, Any]]) -> None:
@@ -144,9 +145,8 @@ def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float, looks:
     square(axes, limits)
     for seed in protocol["seeds"]:
         look: dict[str, Any] = {"s": size, "alpha": 0.55, "linewidths": 0, "zorder": 2, **looks[seed["seed"]]}
-        label = f"seed {seed['seed']}" if len(looks) <= len(drawing.SEED_COLOURS) else None
-        axes.scatter(seed["gain"], seed["misfit"], label=label, **look)
-    if len(looks) > len(drawing.SEED_COLOURS):
+        axes.scatter(seed["gain"], seed["misfit"], **look)
+    if drawing.are_many(looks):
         axes.plot([], [], "o", color=drawing.SOFT, markersize=4, label=f"{len(looks)} seeds, coloured as below right")
     if protocol["outside"]:
         count = sum(seed["tasks"] for seed in protocol["seeds"])
@@ -157,7 +157,7 @@ def _scatter(axes: Axes, protocol: Numbers, limits: Numbers, size: float, looks:
 def _strip(axes: Axes, protocol: Numbers, statistic: str, label: str) -> None:
     """Each seed's value with its interval over tasks, many seeds in order; below, the mean with its own over seeds."""
     mean, looks = protocol["over_seeds"][statistic], _looks(protocol)
-    many = len(looks) > len(drawing.SEED_COLOURS)
+    many = drawing.are_many(looks)
     seeds = sorted(protocol["seeds"], key=lambda seed: seed[statistic]["value"]) if many else protocol["seeds"]
     last = len(seeds) + (1.4 if many else 0.4)
     for row, seed in enumerate(seeds):

@@ -14,7 +14,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import plain, ratio_over_units
-from pipeline.summary.tables import CONTROLS, Tables, controls_of
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import DATASETS, written
 
 TEACHERS = {
@@ -73,12 +73,10 @@ def _groups(tables: Tables) -> list[tuple[str, str, str, dict[str, pd.DataFrame]
         found.append(
             ("synthetic", title, "seed", _kinds(cells[cells["panel"] == panel], apart[apart["panel"] == panel]))
         )
-    if f"molecules/{CONTROLS}" in tables:
-        apart = tables[f"molecules/{CONTROLS}"]
-        real = tables["molecules"].query(LADDER)
-        for dataset in apart["dataset"].unique():
-            own = (table[table["dataset"] == dataset] for table in (real, apart))
-            found.append(("molecules", DATASETS.get(dataset, dataset), "split", _kinds(*own)))
+    real, apart = tables["molecules"].query(LADDER), controls_of(tables, "molecules")
+    for dataset in apart["dataset"].unique():
+        own = (table[table["dataset"] == dataset] for table in (real, apart))
+        found.append(("molecules", DATASETS.get(dataset, dataset), "split", _kinds(*own)))
     return found
 
 

@@ -3,7 +3,7 @@
 Colours and markers differ together, so that every figure can be read in grey.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,15 @@ def seed_style(seed: int) -> dict[str, str]:
     return {"color": SEED_COLOURS[seed % len(SEED_COLOURS)], "marker": SEED_MARKERS[seed % len(SEED_MARKERS)]}
 
 
+def are_many(seeds: Sized) -> bool:
+    """Whether there are more seeds than colours to tell them apart."""
+    return len(seeds) > len(SEED_COLOURS)
+
+
 def seed_styles(seeds: Iterable[int]) -> dict[int, dict[str, str]]:
     """Colour, marker and label of each seed; more seeds than there are colours look alike, under one label."""
     seeds = list(seeds)
-    if len(seeds) <= len(SEED_COLOURS):
+    if not are_many(seeds):
         return {seed: {**seed_style(seed), "label": f"seed {seed}"} for seed in seeds}
     alike = {seed: {**seed_style(0), "label": "_"} for seed in seeds}
     return alike | {seeds[0]: {**seed_style(0), "label": f"{len(seeds)} seeds"}}

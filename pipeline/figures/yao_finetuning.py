@@ -16,7 +16,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.language_models import along, mean, stated
 from pipeline.summary.estimates import over_units_and_rows, plain
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import number, written
 
 STUDIES = {
@@ -49,7 +49,7 @@ CEILING = {"color": drawing.ROLE_COLOURS["ceiling"], "linewidth": 1.0, "label": 
 def numbers(study: str, tables: Tables, settings: Intervals) -> Numbers:
     """Measures along training by teacher, kind of labels and control; gain at the end, and what is lost since early."""
     cells = tables[study]
-    controls = tables.get(f"{study}/{CONTROLS}", cells.head(0))
+    controls = controls_of(tables, study)
     groups = [_group(own, settings) for own in _members(cells)]
     grey = [_group(own, settings) for own in _members(controls)]
     followed = cells[cells["panel"] == "along"]

@@ -36,11 +36,6 @@ def overconfidence_rise_since_best(own: pd.DataFrame, others: pd.DataFrame) -> f
     return _rise("student_overconfidence", own, others)
 
 
-def ece_rise_since_best(own: pd.DataFrame, others: pd.DataFrame) -> float:
-    """ECE at the last epoch less ECE at that epoch."""
-    return _rise("student_ece", own, others)
-
-
 def _rise(column: str, own: pd.DataFrame, others: pd.DataFrame) -> float:
     curve = over_epochs(own)[column]
     return float(curve.iloc[-1] - curve[_best(others)])
@@ -55,7 +50,6 @@ CROSS_FITTED: dict[str, CrossFitted] = {
     for function in (
         accuracy_lost_since_best,
         accuracy_lost_by_early_stop,
-        ece_rise_since_best,
         scaled_ece_rise_since_best,
         overconfidence_rise_since_best,
     )

@@ -63,11 +63,10 @@ def gain_over_rows(cell: pd.Series, confidence: float) -> Estimate:
     return Estimate(value, value - half, value + half, int(cell["n_eval"]))
 
 
-def over_units_in_logs(values: Sequence[float], confidence: float) -> Estimate:
-    """Geometric mean of positive values over units with Student's t interval on the log scale."""
-    estimate = intervals.over_units(np.log(values), confidence)
-    low, high = (math.exp(end) if math.isfinite(end) else end for end in (estimate.low, estimate.high))
-    return Estimate(math.exp(estimate.value), low, high, estimate.n)
+def over_units_in_logs(values: Sequence[float], confidence: float, overlap: float = 0.0) -> Estimate:
+    """Geometric mean of positive values over units with Student's t interval on the log scale; overlap: as above."""
+    estimate = intervals.over_units(np.log(values), confidence, overlap)
+    return Estimate(*(float(np.exp(end)) for end in estimate[:3]), n=estimate.n)
 
 
 def ratio_over_units(
@@ -75,13 +74,16 @@ def ratio_over_units(
 ) -> Estimate:
     """Ratio of two means over units with its linearised Student's t interval (the ratio estimator of survey sampling).
 
-    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.  overlap: see
-    theory/intervals.py.
+    Unlike a mean of ratios it does not explode when one unit's denominator is close to zero.  overlap: as above.
     """
+    return intervals.over_units(linearised(numerators, denominators), confidence, overlap)
+
+
+def linearised(numerators: Sequence[float], denominators: Sequence[float]) -> np.ndarray:
+    """Values whose mean is the ratio of the two means, and whose spread is that of the ratio to first order."""
     above, below = np.asarray(numerators, float), np.asarray(denominators, float)
     ratio = above.mean() / below.mean()
-    around = intervals.over_units((above - ratio * below) / below.mean(), confidence, overlap)
-    return Estimate(float(ratio), float(ratio + around.low), float(ratio + around.high), around.n)
+    return ratio + (above - ratio * below) / below.mean()
 
 
 def over_tasks(statistic: str, cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:

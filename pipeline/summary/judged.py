@@ -39,24 +39,9 @@ def regret_beyond_largest(cells: pd.DataFrame) -> float:
     return _regret_beyond(cells, "largest_model", "test")
 
 
-def ceiling_over_weak_error(cells: pd.DataFrame) -> float:
-    """What the student could reach with true labels, as a share of the teachers' error."""
-    return float(cells["ceiling_error"].mean() / cells["weak_error"].mean())
-
-
-def misfit_over_weak_error(cells: pd.DataFrame) -> float:
-    """How far students depart from their teachers, as a share of the teachers' error."""
-    return float(cells["misfit"].mean() / cells["weak_error"].mean())
-
-
 def train_bound_violation(cells: pd.DataFrame) -> float:
     """Most by which any student misses the explicit bound on the molecules it was fitted on, as a share of misfit."""
     return float(((cells["train_bound"] - cells["train_gain"]) / cells["train_misfit"]).max())
-
-
-def gain_over_weak_error(cells: pd.DataFrame) -> float:
-    """Mean gain as a share of the teachers' mean error."""
-    return float(cells["gain"].mean() / cells["weak_error"].mean())
 
 
 def median_gap_over_misfit(cells: pd.DataFrame) -> float:
@@ -160,10 +145,7 @@ JUDGED: dict[str, Statistic] = {
             example_violation,
             mean_log_weak_error,
             regret_beyond_largest,
-            ceiling_over_weak_error,
-            misfit_over_weak_error,
             train_bound_violation,
-            gain_over_weak_error,
             median_gap_over_misfit,
             gain_over_misfit_by_law,
             gain_over_misfit_by_sample_size,

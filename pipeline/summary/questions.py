@@ -11,7 +11,7 @@ How often each interval covers, on shapes like ours, stands in tests/test_covera
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -40,13 +40,6 @@ def estimate(claim: Claim, values: Sequence[float], overlap: float, confidence: 
         return intervals.median_over_units(values, confidence)
     whole = claim.statistic if claim.against is None else "difference"
     return within_range(whole, intervals.over_units(values, confidence, overlap))
-
-
-def linearised(above: Mapping[str, float], below: Mapping[str, float]) -> dict[str, float]:
-    """Values whose mean is the ratio of the two means, and whose spread is that of the ratio to first order."""
-    scale = float(np.mean([*below.values()]))
-    ratio = float(np.mean([*above.values()])) / scale
-    return {unit: ratio + (above[unit] - ratio * below[unit]) / scale for unit in above}
 
 
 def hits(claim: Claim, values: Sequence[float]) -> list[float]:

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from pipeline.summary.designs import overlap
-from pipeline.summary.estimates import ratio_over_units
+from pipeline.summary.estimates import over_units_in_logs, ratio_over_units
 from pipeline.theory import intervals
 from pipeline.theory.intervals import Estimate
 
@@ -19,8 +17,7 @@ def over_splits(values: Sequence[float], confidence: float) -> Estimate:
 
 def over_splits_in_logs(values: Sequence[float], confidence: float) -> Estimate:
     """Geometric mean of positive values over splits, its interval on the log scale."""
-    estimate = over_splits(np.log(values).tolist(), confidence)
-    return Estimate(*(float(np.exp(end)) for end in estimate[:3]), n=estimate.n)
+    return over_units_in_logs(values, confidence, overlap(MOLECULES, "split"))
 
 
 def ratio_over_splits(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Estimate:

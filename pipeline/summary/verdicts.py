@@ -16,7 +16,7 @@ from pipeline.summary import chosen, questions
 from pipeline.summary.chosen import NotRun
 from pipeline.summary.crossfitted import CROSS_FITTED
 from pipeline.summary.designs import Design
-from pipeline.summary.estimates import gain_over_rows, over_units_and_rows, plain
+from pipeline.summary.estimates import gain_over_rows, linearised, over_units_and_rows, plain
 from pipeline.summary.judged import JUDGED
 from pipeline.summary.statements import FILTERS, TEST_ROW, Claim
 from pipeline.summary.tables import Tables
@@ -156,10 +156,11 @@ def _called(claim: Claim, key: str, statistic: Callable[..., float], *cells: pd.
 
 
 def _divided(claim: Claim, above: Mapping[str, float], below: Mapping[str, float]) -> dict[str, float]:
-    """Values whose mean is the ratio of the means (``questions.linearised``).  Raises InputError where it is none."""
+    """Values whose mean is the ratio of the means (``linearised``).  Raises InputError where it is none."""
     if not math.fsum(below.values()):
         raise claim.wrong("divided_by", claim.divided_by, "it is 0 over these cells; choose others")
-    return questions.linearised(above, below)
+    values = linearised([*above.values()], [below[unit] for unit in above])
+    return dict(zip(above, values.tolist(), strict=True))
 
 
 def _less(claim: Claim, values: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
