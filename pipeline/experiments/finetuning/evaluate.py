@@ -15,9 +15,11 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.finetuning.labels import as_kind
-from pipeline.experiments.finetuning.settings import Evaluate, Settings
+from pipeline.experiments.finetuning.settings import Settings
 from pipeline.experiments.finetuning.strong import own_counts
 from pipeline.experiments.preferences.common import recovery
+from pipeline.experiments.preferences.common.measured import two_classes
+from pipeline.experiments.preferences.settings import Evaluate
 from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
 from pipeline.theory.divergence import floored
@@ -26,12 +28,7 @@ KEYS = ("labels", "epoch")
 ESTIMATES = ("language models finetuned in bfloat16",)
 EXTRA = (
     "labels",
-    "pgr",
-    "pgr_low",
-    "pgr_high",
-    "pgr_error",
-    "pgr_defined",
-    "gain_error",
+    *recovery.COLUMNS,
     "gain_row_error",
     "change_row_error",
     "above_chance",
@@ -159,13 +156,12 @@ def with_row_errors(cells: pd.DataFrame) -> pd.DataFrame:
     `gain_row_error`: of student's less teacher's accuracy; `change_row_error`: of student's accuracy less that at the
     last look.  An interval for new texts as well as new seeds adds its square to that of the seeds.
     """
-    keys = ["dataset", "weak", "labels", "control", "panel", "epoch"]
-    cells = cells.copy()
     # Students stopped at different looks are of one group all the same.
-    cells["group"] = cells["epoch"].where(cells["panel"] == ALONG, -1)
+    cells = cells.assign(group=cells["epoch"].where(cells["panel"] == ALONG, -1))
+    keys = ["dataset", "weak", "labels", "control", "panel", "group"]
     hits = cells.pop("hits")
     for name, own in (("gain_row_error", 0), ("change_row_error", 1)):
-        for _, member in cells.groupby([*keys[:-1], "group"]):
+        for _, member in cells.groupby(keys):
             mean = np.mean([hits[place][own] for place in member.index], axis=0)
             cells.loc[member.index, name] = mean.std(ddof=1) / np.sqrt(len(mean))
     return cells.drop(columns="group")
@@ -182,14 +178,7 @@ def _columns(student: Student, looks: Array, ceilings: Array, truth: Array, sett
     stream = streams.generator(student.seed, f"finetuning/{student.dataset}/bootstrap")
     drawn = recovery.weights(len(truth), settings.resamples, stream)
     hits = [(p > 0.5) == truth for p in (taught, said[looks], ceilings)]
-    own = recovery.recovered(*hits, drawn, settings.confidence)
-    found |= {"pgr": own.pgr, "pgr_low": own.low, "pgr_high": own.high, "pgr_error": own.error}
-    found |= {"pgr_defined": own.defined.astype(np.float64), "gain_error": own.gain_error}
+    found |= recovery.recovered(*hits, drawn, settings.confidence).columns()
     end = ((said[-1] > 0.5) == truth).astype(np.float64)
     found["hits"] = [(row - told, row - end) for row, told in zip(hits[1] * 1.0, hits[0] * 1.0, strict=True)]
     return found
-
-
-def two_classes(probability: Array) -> Array:
-    """Probabilities of class 1 as distributions: (...) -> (..., 2)."""
-    return np.stack([1 - probability, probability], axis=-1).astype(np.float64)

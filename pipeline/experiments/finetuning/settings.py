@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seed, Seeds, Word
-from pipeline.experiments.preferences.settings import Hub, Model, TextSet, View
+from pipeline.core.config import Block, Count, NonNegative, Positive, Seed, Seeds, Word
+from pipeline.experiments.preferences.settings import Evaluate, Hub, Model, TextSet, View
 from pipeline.language import losses
 
 TFIDF = "tfidf"
@@ -105,15 +105,6 @@ class Strong(Block):
         if list(self.epochs) != sorted(set(self.epochs)) or self.epochs[-1] != int(self.epochs[-1]):
             raise ValueError(f"epochs is {list(self.epochs)}; let them rise and end with a whole number")
         return self
-
-
-class Evaluate(Block):
-    """Floor of the divergences, bins of the calibration error, intervals."""
-
-    floor: Annotated[float, Field(gt=0, lt=0.5)]
-    bins: Annotated[int, Field(ge=2)]
-    confidence: Fraction
-    resamples: Annotated[int, Field(ge=100)]  # of the test rows
 
 
 class Settings(Block):

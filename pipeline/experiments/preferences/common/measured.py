@@ -19,12 +19,7 @@ Array = np.ndarray
 REVERSE = ("reverse_kl", "reverse_cross_entropy", "total_variation")
 EXTRA = (
     "labels",
-    "pgr",
-    "pgr_low",
-    "pgr_high",
-    "pgr_error",
-    "pgr_defined",
-    "gain_error",
+    *recovery.COLUMNS,
     "ceiling_truth_accuracy",
     "weak_accuracy_unshared",
     "student_accuracy_unshared",
@@ -73,12 +68,7 @@ def _recovery(teachers: Array, predicted: Array, ceilings: Array, scene: Scene, 
     hits = [(p > 0.5) == scene.truth for p in (teachers, predicted, np.broadcast_to(ceilings[0], predicted.shape))]
     found = recovery.recovered(*hits, scene.drawn, settings.confidence)
     return {
-        "pgr": found.pgr,
-        "pgr_low": found.low,
-        "pgr_high": found.high,
-        "pgr_error": found.error,
-        "pgr_defined": found.defined.astype(np.float64),
-        "gain_error": found.gain_error,
+        **found.columns(),
         "ceiling_truth_accuracy": np.full(len(predicted), np.mean((ceilings[1] > 0.5) == scene.truth)),
         "weak_accuracy_unshared": _among(hits[0], scene.unshared),
         "student_accuracy_unshared": _among(hits[1], scene.unshared),

@@ -12,6 +12,9 @@ import numpy as np
 Array = np.ndarray
 
 
+COLUMNS = ("pgr", "pgr_low", "pgr_high", "pgr_error", "pgr_defined", "gain_error")
+
+
 class Recovered(NamedTuple):
     """PGR and its paired interval, NaN where undefined; standard errors of PGR and of the accuracy gained."""
 
@@ -21,6 +24,11 @@ class Recovered(NamedTuple):
     error: Array
     gain_error: Array
     defined: Array
+
+    def columns(self) -> dict[str, Array]:
+        """As cells hold them."""
+        values = (self.pgr, self.low, self.high, self.error, self.defined.astype(np.float64), self.gain_error)
+        return dict(zip(COLUMNS, values, strict=True))
 
 
 def weights(rows: int, resamples: int, generator: np.random.Generator) -> Array:
