@@ -60,7 +60,8 @@ def tiny_repository(folder: Path) -> Path:
 
 def environment(**extra: str) -> dict[str, str]:
     """Of a command inside a clone: this interpreter first, the clone's own package and not this one's, one worker."""
-    own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    # Tests of a clone run for themselves: pytest-xdist's variables would have them share folders with all other runs.
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH" and "XDIST" not in key}
     own["W2S_KERNELS"] = str(ROOT / "pipeline/models/network/__pycache__")  # compiled once for all clones
     own.setdefault("W2S_WORKERS", "1")  # a worker takes longer to start than tiny sizes take to run
     return {**own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", **extra}

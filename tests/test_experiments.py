@@ -43,7 +43,7 @@ def test_the_page_shows_every_kind_of_command() -> None:
 def test_the_page_tells_how_to_run_at_the_sizes_of_the_tests(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     (line,) = re.findall(r"^    python -c \"(.*)\"$", SMALL, re.M)
-    exec(line.replace("Path()", f"Path({str(tmp_path)!r})"))
+    exec(compile(line.replace("Path()", f"Path({str(tmp_path)!r})"), "docs/EXPERIMENTS.md", "exec"))
     assert YAML(typ="safe").load(tmp_path / "params.yaml")["synthetic"] == Tiny()["synthetic"]
 
 

@@ -22,10 +22,16 @@ def test_every_teacher_is_finetuned_and_seeds_do_not_mix(folder: Path) -> None:
     table = cells.read(folder / "artifacts/results/molecules_study/cells.csv")
     assert set(table["experiment"]) == {"molecules_study"} and set(table["training"]) == {"finetuned"}
     full, few = (table[table["regime"] == regime] for regime in ("full", "few"))
-    assert len(full) == 2 * 2 * 2 * 2 and set(full["inputs"]) == {"same"}  # splits, sizes, seeds, heads
-    assert len(few) == 2 * 2 * 2  # splits, sizes, seeds; the other size learns
+    teachers = 2 * 2  # sizes and seeds
+    assert full.groupby(["panel", "inputs"]).size().to_dict() == {
+        ("chembench", "half"): 2 * teachers,  # both heads
+        ("chembench", "same"): 2 * teachers,
+        ("random", "half"): teachers,
+        ("random", "same"): teachers,
+    }
+    assert len(few) == 2 * teachers  # a split of each panel; the other size learns
     assert set(table["seed"]) == {0, 1}
-    weak_errors = full.groupby(["split", "weak"])["weak_error"].nunique()
+    weak_errors = full.groupby(["split", "inputs", "weak"])["weak_error"].nunique()
     assert (weak_errors == 2).all()
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-7)
 

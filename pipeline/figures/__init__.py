@@ -63,7 +63,7 @@ def found() -> dict[str, Figure]:
 
 def _of_module(name: str) -> dict[str, Figure]:
     try:
-        return getattr(importlib.import_module(f"{__name__}.{name}"), "FIGURES", {})
+        return getattr(importlib.import_module(f"pipeline.figures.{name}"), "FIGURES", {})
     except TypeError as error:  # a Figure with a field too few, or with one misspelt
         raise InputError(f"{_line(error)}: {error}; a figure has {', '.join(Figure._fields)}") from error
 

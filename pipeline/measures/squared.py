@@ -3,22 +3,11 @@
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
+from pipeline.core.cells import COLUMNS as COMMON
 from pipeline.theory import bounds, misfit
 
 Array = np.ndarray
-COLUMNS = (
-    "weak_error",
-    "student_error",
-    "ceiling_error",
-    "misfit",
-    "gain",
-    "cross_term",
-    "epsilon",
-    "rho",
-    "bound",
-    "truth_variance",
-    "error_correlation",
-)
+COLUMNS = COMMON[COMMON.index("weak_error") :]
 # Below this share of the truth's variance epsilon is rounding of float32 labels, and rho has no meaning.
 NOTHING_UNREACHABLE = 1e-9
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from pipeline.summary.metrics import ends, nested
 from pipeline.summary.statistics import Statistic, correlation, gain_over_misfit, mean_gain, mean_misfit
 from pipeline.theory import intervals
 
@@ -155,20 +155,14 @@ SHOWN: tuple[Statistic, ...] = (
 
 def by_unit(cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float) -> dict[str, Any]:
     """Statistics per unit, then mean and interval over units, nested by the grouping columns."""
-    tree: dict[str, Any] = {}
-    for key, group in cells.groupby(list(groups), sort=False):
-        branch = tree
-        for part in key[:-1]:
-            branch = branch.setdefault(str(part), {})
-        members = [member for _, member in group.groupby(unit)]
-        shown = (*SHOWN, correlation) if min(map(len, members)) > 2 else SHOWN
-        branch[str(key[-1])] = {statistic.__name__: _estimate(statistic, members, confidence) for statistic in shown}
-    return tree
+    return nested(cells, unit, groups, lambda members: _summary(members, confidence))
+
+
+def _summary(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
+    shown = (*SHOWN, correlation) if min(map(len, members)) > 2 else SHOWN
+    return {statistic.__name__: _estimate(statistic, members, confidence) for statistic in shown}
 
 
 def _estimate(statistic: Statistic, members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
     over = intervals.correlation_over_units if statistic is correlation else intervals.over_units
-    estimate = over([statistic(member) for member in members], confidence)
-    ends = {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
-    # One unit alone has no interval: JSON has no infinity, so its ends are null.
-    return {name: float(f"{value:.6g}") if np.isfinite(value) else None for name, value in ends.items()}
+    return ends(over([statistic(member) for member in members], confidence))

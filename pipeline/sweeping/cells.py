@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.artifacts import Arrays
-from pipeline.core.cells import REQUIRED, complete
+from pipeline.core.cells import REQUIRED, complete, without_controls
 from pipeline.core.errors import InputError
 from pipeline.core.experiments import UPSTREAM, VERBS, Experiment
 from pipeline.core.parallel import Pool
@@ -25,10 +25,10 @@ class Serial(Pool):
 
 
 def shard(experiment: Experiment, settings: Any, point: Mapping[str, Any], seeds: tuple[int, ...]) -> bytes:
-    """Cells of these seeds at one point, with a column for each coordinate, as parquet."""
+    """Cells of these seeds at one point without those of control teachers, a column for each coordinate, as parquet."""
     tables = []
     for seed in seeds:  # one by one, for their samples are what fills the memory
-        cells = run(experiment, _of(settings, seed))
+        cells = without_controls(run(experiment, _of(settings, seed)))
         numbers = cells[list(REQUIRED)].to_numpy(dtype=np.float64)
         if not np.isfinite(numbers).all():
             raise InputError(f"{experiment.name} at {dict(point)}, seed {seed}: a measure is not a finite number")
@@ -53,4 +53,6 @@ def _plain(value: Any) -> Any:
 
 
 def _of(settings: Any, seed: int) -> Any:
-    return settings.model_copy(update={"data": settings.data.model_copy(update={"seeds": (seed,)})})
+    seeds = {"seeds": (seed,), "further_seeds": ()}
+    own = {name: value for name, value in seeds.items() if hasattr(settings.data, name)}
+    return settings.model_copy(update={"data": settings.data.model_copy(update=own)})

@@ -72,6 +72,6 @@ def _changed(base: Any, changes: dict[str, JsonValue], experiment: str, path: Pa
 
 
 def _name(experiment: str, settings: Any, point: dict[str, Any], seeds: tuple[int, ...]) -> str:
-    # data.seeds is not part of it: a shard runs its own.
-    content = settings.model_dump_json(exclude={"data": {"seeds"}})
+    # The seeds of the settings are not part of it: a shard runs its own.
+    content = settings.model_dump_json(exclude={"data": {"seeds", "further_seeds"}})
     return hashlib.sha256(json.dumps([experiment, content, point, seeds]).encode()).hexdigest()[:20]

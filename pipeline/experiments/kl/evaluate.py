@@ -15,7 +15,7 @@ from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.setting import Setting
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.kl.settings import Evaluate, Settings
-from pipeline.experiments.synthetic.common.panels import PANELS, unit
+from pipeline.experiments.synthetic.common.panels import PANELS, control_unit, unit
 from pipeline.measures import classification as measures
 from pipeline.summary.classification import by_unit
 from pipeline.summary.yao_students import own_direction
@@ -60,7 +60,7 @@ def measure(
     for key, columns in (
         *_solved(settings, samples, networks, teachers, fitted),
         *(_curves(settings, samples, networks, teachers, fitted) if seed in settings.data.seeds else ()),
-        *(_controls(seed, settings, samples, networks, weak, strong) if f"controls-{seed}" in weak else ()),
+        *(_controls(seed, settings, samples, networks, weak, strong) if control_unit(seed) in weak else ()),
     ):
         found |= {f"{key}/{name}": np.asarray(values, dtype=np.float64) for name, values in columns.items()}
     return found
@@ -119,7 +119,7 @@ def _controls(
     strong: Mapping[str, Arrays],
 ) -> Iterator[tuple[str, Arrays]]:
     """`control/<panel>/<class>.<loss>/<control>/<direction>` of students of control teachers, each in its direction."""
-    stored, fitted, tasks = weak[f"controls-{seed}"], strong[f"controls-{seed}"], slice(settings.weak.control_tasks)
+    stored, fitted, tasks = weak[control_unit(seed)], strong[control_unit(seed)], slice(settings.weak.control_tasks)
     part = {name: array[tasks] if "evaluation" in name else array for name, array in samples.items()}
     real = {name: heads[tasks] for name, heads in weak[unit(seed)].items()}
     for panel, (family, kind) in product(PANELS, controls.STUDENTS.items()):
@@ -162,29 +162,21 @@ def _labelled(key: str, cells: pd.DataFrame, settings: Settings) -> pd.DataFrame
     sort, *parts = key.split("/")
     control: str | float = np.nan
     solved = sort == "solved"
-    if sort in ("solved", "control"):
+    cells = cells if solved else cells.mean().to_frame().T
+    if sort != "curve":
         panel, kind, inputs, direction = parts
         if sort == "control":
-            inputs, control, cells = "fresh", inputs, cells.mean().to_frame().T
+            inputs, control = "fresh", inputs
         family, loss = kind.split(".")
         extra = {"epoch": np.nan, "lr": np.nan, "noise": 0.0, "sharpening": 1.0, "n_train": settings.data.samples}
     else:
-        cells = cells.mean().to_frame().T
         loss, rate, noise, power, epoch = parts
         panel, family, inputs, direction = CURVE_PANEL, "softmax", settings.labels.inputs[0], OWN_DIRECTION[loss]
         extra = {"epoch": int(epoch), "lr": float(rate), "noise": float(noise), "sharpening": float(power)}
         extra["n_train"] = settings.strong.curves.samples
-    names = {
-        "panel": panel,
-        "control": control,
-        "class": family,
-        "head": family,
-        "loss": loss,
-        "direction": direction,
-        "inputs": inputs,
-    }
-    weak, strong = PANELS[panel]
-    cells = cells.assign(**names, **extra, weak=weak, strong=strong, task=range(len(cells)) if solved else np.nan)
+    names = {"panel": panel, "class": family, "head": family, "loss": loss, "direction": direction, "inputs": inputs}
+    names |= PANELS[panel]._asdict()
+    cells = cells.assign(**names, control=control, **extra, task=range(len(cells)) if solved else np.nan)
     inside = len(cells) - settings.data.boundary_tasks
     if not solved or family != "mixture" or inside == len(cells):
         return cells

@@ -13,7 +13,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import controls, students
 from pipeline.experiments.kl.settings import Settings
-from pipeline.experiments.synthetic.common.panels import SAMPLES, unit, unpack
+from pipeline.experiments.synthetic.common.panels import SAMPLES, control_unit, unit, unpack, with_controls
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -21,8 +21,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     bundles = (upstream["data"], upstream["represent"], upstream["weak"])
     arguments = (*bundles, settings.labels.inputs, settings.data.floor)
     real = {unit(seed): (seed, *arguments) for seed in settings.data.every_seed()}
-    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["weak"]]
-    control = {f"controls-{seed}": (seed, *bundles, settings.data.floor) for seed in with_controls}
+    control = {
+        control_unit(seed): (seed, *bundles, settings.data.floor)
+        for seed in with_controls(settings.data.seeds, upstream["weak"])
+    }
     return {**pool.map(label, real), **pool.map(label_by_controls, control)}
 
 
@@ -30,7 +32,7 @@ def label_by_controls(
     seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays], floor: float
 ) -> Arrays:
     """Labels of fresh inputs by one seed's control teachers."""
-    samples, stored = data[unit(seed)], weak[f"controls-{seed}"]
+    samples, stored = data[unit(seed)], weak[control_unit(seed)]
     networks, inputs = {**represent[unit(seed)], **samples}, samples[SAMPLES["fresh"]]
     return {name: controls.predict(name, stored, networks, inputs, floor).astype(np.float32) for name in stored}
 

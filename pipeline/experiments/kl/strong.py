@@ -20,7 +20,7 @@ from pipeline.experiments.kl.common import controls, corruption, students
 from pipeline.experiments.kl.common.curves import CURVE_PANEL, curve_name, grid
 from pipeline.experiments.kl.common.students import STUDENTS
 from pipeline.experiments.kl.settings import Curves, Exact, Settings
-from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, control_unit, unit, unpack, with_controls
 from pipeline.models.softmax import heads as softmax
 from pipeline.theory.divergence import mean
 
@@ -30,8 +30,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     bundles = (upstream["data"], upstream["represent"], upstream["labels"])
     floor, strong = settings.data.floor, settings.strong
     keys = list(product(settings.data.every_seed(), PANELS, settings.labels.inputs))
-    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["labels"]]
-    control = {f"controls-{seed}": (seed, *bundles, floor, strong.exact) for seed in with_controls}
+    control = {
+        control_unit(seed): (seed, *bundles, floor, strong.exact)
+        for seed in with_controls(settings.data.seeds, upstream["labels"])
+    }
     solved = {_name(*key): (*key, *bundles, floor, strong.exact) for key in keys}
     source = settings.labels.inputs[0]
     trained = {f"{unit(seed)}-curves": (seed, source, *bundles, floor, strong.curves) for seed in settings.data.seeds}
@@ -54,7 +56,7 @@ def fit_controls(
     exact: Exact,
 ) -> Arrays:
     """Students of one seed's control teachers, and the strong model on the true labels of the teacher's sample."""
-    samples, told = data[unit(seed)], labels[f"controls-{seed}"]
+    samples, told = data[unit(seed)], labels[control_unit(seed)]
     networks, experts, fitted = {**represent[unit(seed)], **samples}, samples["pretraining_heads"], {}
     for name, (family, kind) in product(PANELS, controls.STUDENTS.items()):
         targets = {key: (target, "fresh") for key, target in told.items() if key.startswith(f"{name}.{family}.")}

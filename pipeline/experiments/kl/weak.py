@@ -13,7 +13,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.kl.common import controls, students
 from pipeline.experiments.kl.settings import Exact, Settings, Weak
-from pipeline.experiments.synthetic.common.panels import PANELS, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, control_unit, unit, unpack
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -22,7 +22,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     units = {unit(seed): (seed, data, represent, floor, settings.weak) for seed in settings.data.every_seed()}
     real = pool.map(fit_teachers, units)
     control = {
-        f"controls-{seed}": (seed, data, represent, real[unit(seed)], floor, settings.weak)
+        control_unit(seed): (seed, data, represent, real[unit(seed)], floor, settings.weak)
         for seed in settings.data.seeds
         if settings.weak.control_tasks
     }

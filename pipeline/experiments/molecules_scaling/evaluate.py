@@ -17,12 +17,11 @@ import pandas as pd
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.molecules.common import ball
+from pipeline.experiments.molecules.common import ball, fitting
 from pipeline.experiments.molecules.common.rungs import STRONG, listed
 from pipeline.experiments.molecules_scaling.common.students import OWN
 from pipeline.experiments.molecules_scaling.settings import Settings
 from pipeline.measures import squared
-from pipeline.models import ridge
 from pipeline.summary.metrics import by_unit
 from pipeline.theory import misfit
 
@@ -93,6 +92,5 @@ def class_minimum(features: Array, truth: Array, norms: Array) -> Array:
 
     For raw features the bound on the norm is the same whatever the scale on which a student was fitted.
     """
-    radii = norms * ball.common_scale(features)
-    heads = ball.fit(features, truth[None], radii).heads[0]
-    return np.mean((ridge.predict(features, heads) - truth) ** 2, axis=-1)
+    rows = np.arange(len(truth))
+    return fitting.class_minimum(features, truth, rows, rows, norms * ball.common_scale(features))[0]

@@ -10,7 +10,15 @@ import pandas as pd
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import (
+    PANELS,
+    Panel,
+    control_unit,
+    truth,
+    unit,
+    unpack,
+    with_controls,
+)
 from pipeline.experiments.synthetic.settings import Data, Settings
 from pipeline.measures import squared
 from pipeline.summary.metrics import by_unit
@@ -23,16 +31,13 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Cells of every seed, and their summary."""
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     data, heads, inputs = settings.data, settings.strong.heads, settings.labels.inputs
-    cells = measure_all(data, data.seeds, PANELS, heads, inputs, bundles, pool)
-    tables = [cells]
+    tables = [measure_all(data, data.seeds, PANELS, heads, inputs, bundles, pool)]
     if data.further_seeds:
         tables.append(measure_all(data, data.further_seeds, PANELS, heads[:1], inputs[:1], bundles, pool))
-    if settings.weak.control_tasks:
-        tables.append(measure_controls(data, bundles, pool))
-    return {
-        "cells": pd.concat(tables, ignore_index=True),
-        "metrics": by_unit(pd.concat(tables[:2]), "seed", ("panel", "head", "inputs"), settings.evaluate.confidence),
-    }
+    metrics = by_unit(pd.concat(tables), "seed", ("panel", "head", "inputs"), settings.evaluate.confidence)
+    if seeds := with_controls(data.seeds, upstream["weak"]):
+        tables.append(measure_controls(seeds, data, bundles, pool))
+    return {"cells": pd.concat(tables, ignore_index=True), "metrics": metrics}
 
 
 def measure_all(
@@ -78,13 +83,13 @@ def measure(
     return measured
 
 
-def measure_controls(data: Data, bundles: tuple[Any, ...], pool: Pool) -> pd.DataFrame:
-    """Cells of every seed's control teachers, and of the strong model without a teacher."""
-    measured = pool.map(measure_control, {f"controls-{seed}": (seed, *bundles) for seed in data.seeds})
+def measure_controls(seeds: Iterable[int], data: Data, bundles: tuple[Any, ...], pool: Pool) -> pd.DataFrame:
+    """Cells of the control teachers of some seeds, and of the strong model without a teacher."""
+    measured = pool.map(measure_control, {control_unit(seed): (seed, *bundles) for seed in seeds})
     tables = []
-    for seed in data.seeds:
+    for seed in seeds:
         for name, control in product(PANELS, (*controls.TEACHERS, controls.NO_TEACHER)):
-            values = measured[f"controls-{seed}"][f"{name}.{control}"]
+            values = measured[control_unit(seed)][f"{name}.{control}"]
             tables.append(_table(seed, f"{name}.exact.fresh", values, PANELS, data).assign(control=control))
     return pd.concat(tables, ignore_index=True)
 
@@ -97,7 +102,7 @@ def measure_control(
     strong: Mapping[str, Arrays],
 ) -> Arrays:
     """Measures of one seed: `<panel>.<control>` -> (measures, tasks)."""
-    samples, stored, fitted = data[unit(seed)], weak[f"controls-{seed}"], strong[f"controls-{seed}"]
+    samples, stored, fitted = data[unit(seed)], weak[control_unit(seed)], strong[control_unit(seed)]
     networks, measured = {**represent[unit(seed)], **samples}, {}
     for name, panel in PANELS.items():
         tasks = len(fitted[f"{name}.ceiling"])

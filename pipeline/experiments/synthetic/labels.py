@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import SAMPLES, unit, unpack
+from pipeline.experiments.synthetic.common.panels import SAMPLES, control_unit, unit, unpack, with_controls
 from pipeline.experiments.synthetic.settings import Settings
 
 
@@ -21,8 +21,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     bundles, inputs = (upstream["data"], upstream["represent"], upstream["weak"]), settings.labels.inputs
     real = {unit(seed): (seed, *bundles, inputs) for seed in settings.data.seeds}
     real |= {unit(seed): (seed, *bundles, inputs[:1]) for seed in settings.data.further_seeds}
-    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["weak"]]
-    control = {f"controls-{seed}": (seed, *bundles) for seed in with_controls}
+    control = {control_unit(seed): (seed, *bundles) for seed in with_controls(settings.data.seeds, upstream["weak"])}
     return {**pool.map(label, real), **pool.map(label_by_controls, control)}
 
 
@@ -48,7 +47,7 @@ def label_by_controls(
     seed: int, data: Mapping[str, Arrays], represent: Mapping[str, Arrays], weak: Mapping[str, Arrays]
 ) -> Arrays:
     """Labels of one seed's control teachers."""
-    samples, stored = data[unit(seed)], weak[f"controls-{seed}"]
+    samples, stored = data[unit(seed)], weak[control_unit(seed)]
     networks = {**represent[unit(seed)], **samples}
     return {
         name: controls.predict(*name.split("."), stored, networks, samples[SAMPLES["fresh"]]).astype(np.float32)

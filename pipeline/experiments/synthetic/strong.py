@@ -13,7 +13,16 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, SAMPLES, Panel, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import (
+    PANELS,
+    SAMPLES,
+    Panel,
+    control_unit,
+    truth,
+    unit,
+    unpack,
+    with_controls,
+)
 from pipeline.experiments.synthetic.settings import Exact, Settings, Strong
 
 
@@ -23,8 +32,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     items = fit_all(settings.data.seeds, PANELS, inputs, bundles, settings.strong, pool)
     first = settings.strong.model_copy(update={"heads": settings.strong.heads[:1]})
     further = fit_all(settings.data.further_seeds, PANELS, inputs[:1], bundles, first, pool)
-    with_controls = [seed for seed in settings.data.seeds if f"controls-{seed}" in upstream["labels"]]
-    control = {f"controls-{seed}": (seed, *bundles, settings.strong.exact) for seed in with_controls}
+    control = {
+        control_unit(seed): (seed, *bundles, settings.strong.exact)
+        for seed in with_controls(settings.data.seeds, upstream["labels"])
+    }
     return {**items, **further, **pool.map(fit_controls, control)}
 
 
@@ -77,7 +88,7 @@ def fit_controls(
     settings: Exact,
 ) -> Arrays:
     """Students of control teachers, and the strong model on the teacher's own labels, of one seed: exact heads."""
-    samples, told = data[unit(seed)], labels[f"controls-{seed}"]
+    samples, told = data[unit(seed)], labels[control_unit(seed)]
     networks, fitted = {**represent[unit(seed)], **samples}, {}
     for name, panel in PANELS.items():
         targets = {key: target for key, target in told.items() if key.startswith(f"{name}.")}

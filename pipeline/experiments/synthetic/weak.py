@@ -12,7 +12,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.config import AdamW
 from pipeline.core.parallel import Pool
 from pipeline.experiments.synthetic.common import controls, fitting
-from pipeline.experiments.synthetic.common.panels import PANELS, truth, unit, unpack
+from pipeline.experiments.synthetic.common.panels import PANELS, control_unit, truth, unit, unpack
 from pipeline.experiments.synthetic.settings import Settings, Weak
 
 
@@ -25,7 +25,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     real = {unit(seed): {name: fitted[f"{unit(seed)}-{name}"]["heads"] for name in names} for seed in seeds}
     if not settings.weak.control_tasks:
         return real
-    control = {f"controls-{seed}": (seed, *bundles, real[unit(seed)], settings.weak) for seed in settings.data.seeds}
+    control = {control_unit(seed): (seed, *bundles, real[unit(seed)], settings.weak) for seed in settings.data.seeds}
     return {**real, **pool.map(fit_controls, control)}
 
 

@@ -1,5 +1,6 @@
 """The three panels: which representation is the weak one, which the strong one, and on which inputs a task is posed."""
 
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,16 @@ SAMPLES = {"reused": "inputs", "fresh": "fresh_inputs", "evaluation": "evaluatio
 def unit(seed: int) -> str:
     """Name of a seed's item in every bundle."""
     return f"seed-{seed}"
+
+
+def control_unit(seed: int) -> str:
+    """Name of the item of a seed's control teachers, and of what is made with them."""
+    return f"controls-{seed}"
+
+
+def with_controls(seeds: Iterable[int], bundle: Container[str]) -> list[int]:
+    """The seeds that have control teachers in a bundle."""
+    return [seed for seed in seeds if control_unit(seed) in bundle]
 
 
 def pack(name: str, network: Representation) -> Arrays:
