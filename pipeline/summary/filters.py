@@ -61,7 +61,9 @@ def equal(column: pd.Series, value: Value) -> pd.Series:
     """Where a column has a value; names that look like numbers may be given as such."""
     if pd.api.types.is_numeric_dtype(column):
         return column == value
-    return column.notna() & (column.astype(str) == str(value))
+    same = column == str(value)
+    # Cells whose values are no text, as True and False beside empty ones, are turned into it only where that can help.
+    return same if same.any() else column.notna() & (column.astype(str) == str(value))
 
 
 def listed(column: pd.Series) -> str:

@@ -6,10 +6,12 @@ rows (see ``intervals.over_units``).
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
+from scipy.special import stdtrit
 
 from pipeline.theory.intervals import binomial_ends
 
@@ -20,16 +22,13 @@ MOST = 1_000_000
 def for_mean(values: Sequence[float], distance: float, overlap: float, confidence: float) -> int | None:
     """Units for which t interval and power fit into the distance: (t + t_power)^2 s^2 (1/n + overlap) <= distance^2."""
     spread = float(np.std(values, ddof=1))
-    units = 2
-    while units <= MOST:
-        reach = stats.t.ppf((1 + confidence) / 2, units - 1) + stats.t.ppf(POWER, units - 1)
-        room = (distance / (reach * spread)) ** 2 - overlap if spread else math.inf
-        if 1 / units <= room:
-            return units
-        if room <= 0 and units > 1000:
-            return None
-        units = max(units + 1, min(math.ceil(1 / room) if room > 0 else 0, units * 2))
-    return None
+
+    def fits(units: int) -> bool:
+        reach = stdtrit(units - 1, (1 + confidence) / 2) + stdtrit(units - 1, POWER)
+        return bool((reach * spread) ** 2 * (1 / units + overlap) <= distance**2)
+
+    units = 2 + bisect_left(range(2, MOST + 1), True, key=fits)
+    return units if units <= MOST else None
 
 
 def for_share(share: float, ends: tuple[float, float], overlap: float, confidence: float) -> int | None:
