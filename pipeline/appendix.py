@@ -109,6 +109,8 @@ def _compute(name: str, known: Mapping[str, Any] | None, root: Path) -> str:
     manifest = root / name / "manifest.json"
     if manifest.exists():
         return _minutes(sum(artifacts.read_item(manifest)["seconds"].values()))
+    if Path(name).parent != PUBLISHED:
+        return "not recorded"
     stated = experiments.minutes(Path(name).name, root / config.PARAMS)
     return f"not run; {stated:g} min expected" if stated else "not run; for a GPU"
 
