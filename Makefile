@@ -1,3 +1,4 @@
+# make install     the environment in .venv alone
 # make reproduce   install, run the pipeline, print a summary
 # make verify      compare a fresh run with the committed results, by stated tolerances
 # make test        install, run the whole test suite
@@ -13,7 +14,9 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: reproduce verify test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
+.PHONY: install reproduce verify test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
+
+install: $(INSTALLED)
 
 reproduce: $(INSTALLED)
 	python -m pipeline.reproduce

@@ -1,4 +1,4 @@
-"""One page with everything.  paper_figures/, results/, published/, sources.yaml, DEVIATIONS.md -> report/index.html
+"""One page with everything.  paper_figures/, results/, published/, YAML files, DEVIATIONS.md -> report/index.html
 
 python -m pipeline.report
 """
@@ -16,12 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from pipeline import objects
 from pipeline.core import artifacts, config, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.figures import FIGURES, drawable
 from pipeline.figures.drawing import SEED_COLOURS, SEED_MARKERS
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.summary import census, sources, tables, words
+from pipeline.summary import census, glossary, sources, tables, words
 from pipeline.summary.sources import Source
 
 PAGE = artifacts.REPORT / "index.html"
@@ -31,7 +32,20 @@ TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
 D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
 CLAIM_COLUMNS = (
-    *("id", "paper", "kind", "statement", "wording", "figure", "question", "statistic", "measured", "low", "high"),
+    *(
+        "id",
+        "paper",
+        "kind",
+        "topic",
+        "statement",
+        "wording",
+        "figure",
+        "question",
+        "statistic",
+        "measured",
+        "low",
+        "high",
+    ),
     *("n", "unit", "expected_low", "expected_high", "expected_value", "verdict"),
     *("half_width", "units_needed", "minutes_needed", "why"),
 )
@@ -62,15 +76,23 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=words.interval, number=words.number, percent=census.percent, bold=bold, zip=zip)
+    environment.filters.update(
+        interval=words.interval, number=words.number, percent=census.percent, counted=census.counted, bold=bold, zip=zip
+    )
+    judged = Counter(claim["figure"] for claim in claims)
+    titles = contents.titles(objects.read())
     return environment.get_template("page.html.j2").render(
         figures=figures,
-        groups=contents.grouped(figures, papers),
+        groups=contents.grouped(figures, papers, titles),
         main=next((item for item in figures if item["name"] in contents.MAIN), None),
         numbers={item["name"]: item["numbers"] for item in figures},
         claims=claims,
         claims_csv=pictures.csv_uri(claims_table(claims)),
-        judged=Counter(claim["figure"] for claim in claims),
+        judged=judged,
+        titles=titles,
+        named=sorted(((name, titles[name]) for name in judged), key=lambda pair: pair[1]),
+        topics=census.topics(claims),
+        glossary=glossary.read(),
         census=census.census(claims),
         tally=contents.tally(claims, papers),
         labels=[(key, source.label) for key, source in papers.items() if any(row["paper"] == key for row in claims)],

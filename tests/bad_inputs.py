@@ -190,6 +190,10 @@ RESULTS = {
     ),
     "metrics cut": Case("readme", write("results/kl/metrics.json", b"{"), ("kl/metrics.json is damaged", AGAIN)),
     "README absent": Case("readme", remove("README.md"), ("README.md", RESTORE)),
+    "appendix without marks": Case(
+        "readme", write("docs/ARTIFACT.md", b"none"), ("docs/ARTIFACT.md has lost", RESTORE)
+    ),
+    "times cut": Case("readme", write("docs/measured.json", b"{"), ("docs/measured.json is damaged", RESTORE)),
     "README without marks": Case("readme", write("README.md", b"none"), ("README.md has lost the marks", RESTORE)),
     "fresh cells cut": Case("verify", write(CELLS, b""), (CELLS, "cannot be read", RESTORE)),
 }

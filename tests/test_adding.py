@@ -12,11 +12,15 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from pipeline.core import cells, experiments, stage
+from pipeline import claims, publish
+from pipeline.core import artifacts, cells, config, experiments, stage
 from pipeline.experiments.preferences.common import texts
+from pipeline.figures import FIGURES, compute, picture
 from pipeline.language import losses
 from pipeline.measures import classification
+from pipeline.summary import tables
 from pipeline.theory import divergence
+from tests import toy_cells
 from tests.conftest import ROOT
 from tests.tiny_language import save_model, tiny_study
 
@@ -45,6 +49,39 @@ def ran(change: Callable[[Block], None], study: Callable[..., None]) -> pd.DataF
     for verb in VERBS:
         stage.run(verb, "preferences")
     return cells.read(Path("artifacts/results/preferences/cells.csv"))
+
+
+def test_a_question_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Study, snapshot, figure and claims of the page at tiny sizes, beside the repository's and not in their place."""
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    toy = {"results/synthetic": toy_cells.synthetic(), "published/realizability": toy_cells.realizability()}
+    monkeypatch.chdir(toy_cells.repository(tmp_path, toy))
+    kept = Path("published/realizability/cells.csv").read_bytes()
+    block = YAML(typ="safe").load(example("about: panel b"))
+    sizes = ("tasks", 4), ("samples", 96), ("evaluation_samples", 128), ("pretraining_samples", 64)
+    block["data"] |= {"pretraining_tasks": 2, **dict(sizes)}
+    block["represent"] |= {"weak_epochs": 3, "strong_epochs": [4]}
+    for adamw in (block["weak"], block["strong"]["adamw"]):
+        adamw["epochs"] = 20
+    YAML().dump(block, Path("studies/shallow.yaml"))
+    for verb in VERBS:
+        stage.run(verb, "shallow")
+    assert publish.publish("shallow") == Path("published/shallow") and not publish.stale("shallow")
+    assert Path("published/realizability/cells.csv").read_bytes() == kept
+    scope: Block = {}
+    exec(compile(example('"""Three blocks against eight'), "docs/ADDING.md", "exec"), scope)
+    for name, figure in scope["FIGURES"].items():
+        monkeypatch.setitem(FIGURES, name, figure)
+    made = compute(["shallow_ratio"], tables.read(config.experiments()), config.intervals())
+    artifacts.write_json(Path("drawn/shallow_ratio.json"), made["shallow_ratio"])
+    assert picture("shallow_ratio", Path("drawn")).stat().st_size > 10_000
+    for path in Path("claims").glob("*.yaml"):
+        path.unlink()
+    Path("claims/own.yaml").write_text(example("- experiment: published/shallow"))
+    Path("sources.yaml").write_text(example("own:\n  label: Ours"))
+    claims.main()
+    verdicts = {row["id"]: row["verdict"] for row in artifacts.read_item(claims.JUDGED)}
+    assert verdicts.keys() == {"shallow_close", "shallow_gains"} and "not run" not in verdicts.values()
 
 
 def test_a_text_set_of_the_hub(study: Callable[..., None], tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("W2S_WORKERS", "1")
         toy_cells.repository(folder, toy_cells.everything())
         settings(folder)
-        for name in ("README.md", "dvc.yaml", "dvc.lock", ".dvc/config"):
+        for name in ("README.md", "docs/ARTIFACT.md", "docs/measured.json", "dvc.yaml", "dvc.lock", ".dvc/config"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         for experiment, verbs in {"synthetic": ("data", "represent"), "preferences": ("data", "represent")}.items():

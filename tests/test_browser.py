@@ -78,13 +78,14 @@ def visit(browser: Browser, site: Path) -> Iterator[Open]:
 
     def visit(address: str = "", size: str = "desktop", **options: Any) -> Page:
         address = address or (site / "index.html").as_uri()
-        addresses.add(address)
+        asked_for = address.partition("#")[0]  # without the fragment, which no request carries
+        addresses.add(asked_for)
         context = browser.new_context(viewport=WIDTHS[size], reduced_motion="reduce", **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.route("**/*", lambda route: route.continue_() if route.request.url == address else route.abort())
+        page.route("**/*", lambda route: route.continue_() if route.request.url == asked_for else route.abort())
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         return page
@@ -139,13 +140,15 @@ def _background(page: Page) -> list[int]:
 
 def test_claims_are_filtered_by_links_lists_and_text(visit: Open) -> None:
     page, rows = visit(), claims()
-    page.locator(".verdicts .fails a").click()
     papers = [row for row in rows if row["kind"] == "claim"]
+    assert shown(page) == [row["id"] for row in papers]
+    page.locator(".verdicts .fails a").click()
     assert shown(page) == [row["id"] for row in papers if row["verdict"] == "fails"]
     control(page, "paper").select_option("yao2025")
     assert shown(page) == [row["id"] for row in papers if (row["verdict"], row["paper"]) == ("fails", "yao2025")]
     page.get_by_role("button", name="Reset").click()
-    page.wait_for_function("document.querySelectorAll('.claims tbody tr[hidden]').length === 0")
+    page.wait_for_function(f"document.querySelectorAll('.claims tbody tr:not([hidden])').length === {len(papers)}")
+    control(page, "kind").select_option("")
     control(page, "figure").select_option("charikar_fig2b")
     assert shown(page) == [row["id"] for row in rows if row["figure"] == "charikar_fig2b"]
     control(page, "figure").select_option("")
@@ -154,12 +157,49 @@ def test_claims_are_filtered_by_links_lists_and_text(visit: Open) -> None:
     assert control(page, "count").inner_text() == f"1 of {len(rows)} claims"
     control(page, "text").fill("no such claim")
     assert shown(page) == [] and page.get_by_text("No claim fits").is_visible()
-    page.locator("#charikar_fig2b").get_by_role("link", name="judged by charikar_fig2b").click()
+    page.locator(".first").click()
+    page.locator("#charikar_fig2b").get_by_role("link", name="judged by: Figure 2b").click()
     assert shown(page) == [row["id"] for row in rows if row["figure"] == "charikar_fig2b"]
+    page.locator("#topics summary").click()
+    topic = "molecules: gain is close to misfit"
+    page.get_by_role("link", name=topic).click()
+    assert shown(page) == [row["id"] for row in papers if row["topic"] == topic]
+
+
+def test_what_is_chosen_stands_in_the_address(visit: Open, site: Path) -> None:
+    """A view can be kept, sent and opened again, from disk as well; what an address does not know it leaves alone."""
+    page, rows = visit(), claims()
+    control(page, "kind").select_option("")
+    control(page, "paper").select_option("yao2025")
+    control(page, "text").fill("digits")
+    page.get_by_role("columnheader", name="Measured").get_by_role("button").click(click_count=2)
+    kept, order = page.url, shown(page)
+    assert kept.startswith("file:") and "?kind=&paper=yao2025&text=digits&sort=measured&down=1" in kept
+    again = visit(kept)
+    assert shown(again) == order and 0 < len(order) < len(rows)
+    again.get_by_role("button", name="Reset").click()
+    again.wait_for_function("!location.search")
+    unknown = visit((site / "index.html").as_uri() + "?verdict=maybe&kind=check#claims")
+    assert shown(unknown) == [row["id"] for row in rows if row["kind"] == "check"]
+
+
+def test_links_and_printing_open_what_is_folded(visit: Open, site: Path) -> None:
+    page = visit((site / "index.html").as_uri() + "#yao_bounds")
+    assert page.locator("#yao_bounds img").is_visible() and not page.locator("#yao_kl_gain img").is_visible()
+    page.locator(".claims code", has_text="kl_gain_convex_pretrained").locator("xpath=..").get_by_role("link").click()
+    assert page.locator("#yao_kl_gain img").is_visible()
+    page.get_by_role("button", name="Open all").click()
+    assert page.locator("figure img:visible").count() == page.locator("figure").count()
+    page.get_by_role("button", name="Close all").click()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("figure img:visible").count() == 0
 
 
 def test_claims_are_sorted_by_headings_and_by_the_list_of_a_phone(visit: Open) -> None:
     page, rows = visit(), claims()
+    control(page, "kind").select_option("")
     heading = page.get_by_role("columnheader", name="Measured")
     measured = {row["id"]: row["measured"] for row in rows}
     numbers = sorted(value for value in measured.values() if value is not None)
@@ -236,7 +276,8 @@ def test_numbers_of_a_figure_open_from_disk(browser: Browser, tmp_path: Path) ->
         shutil.copytree(ROOT / name, tmp_path / name)
     page = browser.new_page()
     page.goto((tmp_path / "report/index.html").as_uri())
-    page.locator("#yao_kl_gain").get_by_role("link", name="Numbers of yao_kl_gain").click()
+    page.locator("summary", has_text="Gain against misfit in KL").click()
+    page.locator("#yao_kl_gain").get_by_role("link", name="Numbers of: Gain against misfit in KL").click()
     page.wait_for_url("**/paper_figures/yao_kl_gain.json")
     assert json.loads(page.locator("pre").inner_text()) == artifacts.read_item(ROOT / "paper_figures/yao_kl_gain.json")
     page.close()
@@ -251,6 +292,7 @@ def _downloaded(page: Page, selector: str, path: Path) -> str:
 
 def test_the_keyboard_reaches_every_control_and_shows_where_it_is(visit: Open) -> None:
     page = visit()
+    control(page, "kind").select_option("")
     control(page, "paper").select_option(EVERY_VERDICT)  # the other rows are of the same kind
     controls, reached = page.evaluate(CONTROLS), 0
     page.locator("body").press("Tab")
@@ -266,18 +308,21 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(visit: Open) -
 
 def test_a_figure_is_enlarged_and_put_away_by_keyboard(visit: Open) -> None:
     page = visit(size="phone")
-    button = page.get_by_role("button", name="Enlarge yao_bounds")
+    page.locator("summary", has_text="risk within a bound").press("Enter")
+    button = page.locator("#yao_bounds").get_by_role("button", name="Enlarge")
     button.press("Enter")
     drawn = page.locator("dialog img")
     assert drawn.bounding_box()["width"] > 1000 and drawn.get_attribute("alt")
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible() and "yao_bounds" in focused(page, "textContent")
+    assert not page.locator("dialog").is_visible() and "risk within a bound" in focused(page, "textContent")
 
 
 def test_without_scripts_the_page_is_plain_content(visit: Open) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator(".claims tbody tr:visible").count() == len(claims())
-    assert page.locator("figure img:visible").count() == page.locator("figure").count() > 0
+    assert page.locator("figure").count() == page.locator(".card > summary:visible").count() > 0
+    page.locator(".card > summary").first.click()
+    assert page.locator("figure img:visible").count() == 1
     assert page.locator("button:visible, select:visible, input:visible").count() == 0
     assert "needs JavaScript" in page.locator("noscript p").inner_text()
 
@@ -292,7 +337,10 @@ def test_on_paper_there_are_no_controls_and_no_dark(visit: Open) -> None:
 @pytest.mark.parametrize(("scheme", "size"), [("light", "desktop"), ("dark", "phone")])
 def test_axe_finds_nothing_serious(visit: Open, scheme: str, size: str) -> None:
     page = visit(size=size, color_scheme=scheme)
+    control(page, "kind").select_option("")
     control(page, "paper").select_option(EVERY_VERDICT)
+    for folded in ("#glossary", "#topics", ".card", ".claims tr:not([hidden]) .why"):  # others are of the same kind
+        page.locator(f"{folded} > summary").first.click()
     assert set(page.locator(".verdict:visible").all_inner_texts()) == {"holds", "fails", "inconclusive", "not run"}
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     grave = {

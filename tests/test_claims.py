@@ -33,6 +33,7 @@ KEYS = {
     "units_needed",
     "minutes_needed",
     "statement",
+    "topic",
     "wording",
     "experiment",
     "measured",

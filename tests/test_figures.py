@@ -175,6 +175,9 @@ def spoilt(how: str) -> str:
         return '{"cells": ['
     notebook = nbformat.read(ROOT / "notebooks/charikar2024.ipynb", as_version=4)
     notebook.cells[-1].source = "raise ValueError('no ink')"
+    notebook.metadata = {}  # saved without a kernel, it runs in ours
+    if how == "another language":
+        notebook.metadata = {"kernelspec": {"name": "ir", "language": "R", "display_name": "R"}}
     return nbformat.writes(notebook)
 
 
@@ -182,6 +185,8 @@ def spoilt(how: str) -> str:
     ("how", "words"),
     [
         ("error", "charikar2024.ipynb: ValueError: no ink; the executed copy [^\n]* shows where$"),
+        ("another language", r"charikar2024.ipynb is for the kernel 'ir' \(R\); choose a Python kernel [^\n]*$"),
+        ("no kernel", "charikar2024.ipynb runs in the Jupyter kernel 'none', which is not here; install [^\n]*$"),
         ("no notebook", "charikar2024.ipynb is no notebook [^\n]*; restore it with [^\n]*$"),
         ("cut", "charikar2024.ipynb is no notebook [^\n]*; restore it with [^\n]*$"),
         ("absent", "figures.ipynb is missing; restore it with `git checkout notebooks/figures.ipynb`$"),
@@ -195,6 +200,8 @@ def test_a_failing_notebook_is_one_line_and_leaves_earlier_figures(
     if how == "absent":
         for path in (folder / "notebooks").glob("*.ipynb"):
             path.unlink()
+    if how == "no kernel":
+        monkeypatch.setattr(__main__, "KERNEL", "none")
     monkeypatch.chdir(folder)
     numbers = json.loads((toy / "paper_figures/charikar_fig2a.json").read_text())
     monkeypatch.setattr(__main__, "compute", lambda names, cells, settings: {"charikar_fig2a": numbers})

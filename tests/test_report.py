@@ -10,14 +10,15 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 
-from pipeline import claims, figures, report
+from pipeline import claims, figures, objects, report
 from pipeline.core import artifacts, config
 from pipeline.core.errors import InputError
 from pipeline.figures import FIGURES, drawable
 from pipeline.page import contents, pictures, points, surroundings
-from pipeline.summary import sources
+from pipeline.summary import glossary, sources
 from pipeline.summary.sources import Source
 from pipeline.summary.tables import available, read
 from tests import toy_cells
@@ -95,11 +96,14 @@ def test_links_within_the_page_lead_somewhere(folder: Path) -> None:
     text = page(folder)
     named = {attributes.get("id") for _, attributes in Reader(text).elements}
     links = {(attributes["href"] or "")[1:] for attributes in elements(text, "a") if attributes["href"][:1] == "#"}
-    assert links <= named and links > set(FIGURES)
+    shown = {row["figure"] for row in artifacts.read_item(artifacts.REPORT / "claims.json")} & named
+    assert links <= named and links >= shown > {"charikar_fig2b", "yao_kl_gain"}
 
 
 def test_every_figure_has_words_of_its_own_for_those_who_cannot_see_it(folder: Path) -> None:
-    drawn = [attributes for attributes in elements(page(folder), "img") if "src" in attributes]
+    pictures = [attributes for attributes in elements(page(folder), "img") if "src" in attributes]
+    drawn = [attributes for attributes in pictures if not (attributes["alt"] or "").endswith(": to the figure")]
+    assert len(pictures) == len(drawn) + 1  # the first screen's
     assert len(drawn) == len(FIGURES)
     for name, text in zip(sorted(FIGURES), sorted(drawn, key=_place), strict=True):
         numbers = artifacts.read_item(artifacts.FIGURES / f"{name}.json")
@@ -137,12 +141,37 @@ def test_a_new_figure_gives_its_reading(made: Path, monkeypatch: pytest.MonkeyPa
 def test_figures_are_grouped_by_their_source_and_unknown_ones_apart() -> None:
     listed = {key: Source(label=key.upper(), title="T", link="https://x", sentence="S.") for key in "abc"}
     drawn = [{"name": name, "source": source} for name, source in zip((1, 2, 3, 4), "ncac", strict=True)]
-    grouped = contents.grouped(drawn, listed)
+    grouped = contents.grouped(drawn, listed, {4: "Figure 1, shown", 2: "Shown"})
     assert [(label, [figure["name"] for figure in group]) for label, group in grouped] == [
         ("A", [3]),
-        ("C", [2, 4]),
+        ("C", [4, 2]),
         ("n", [1]),
     ]
+
+
+def test_every_figure_stands_in_its_group_under_a_name_in_words(folder: Path) -> None:
+    text = page(folder)
+    titles = contents.titles(objects.read())
+    assert titles["charikar_fig2b"].startswith("Figure 2b, gain against misfit") and titles.keys() == {*FIGURES}
+    for name, title in titles.items():
+        summary = f'<summary>{escape(title)}</summary>\n<figure id="{name}">'
+        assert summary in text and f">{name}</option>" not in text and "_" not in title
+    group = text[text.index("<h3>Charikar et al. 2024</h3>") : text.index("<h3>Yao et al. 2025</h3>")]
+    assert '<figure id="charikar_fig2b">' in group
+
+
+def test_the_glossary_is_the_one_of_the_readme(folder: Path) -> None:
+    text = page(folder)
+    readme = (ROOT / "README.md").read_text()
+    for term, meaning in glossary.read().items():
+        assert f"<dt>{term}</dt><dd>{report.bold(meaning)}</dd>" in text and f"| {term} | {meaning} |" in readme
+
+
+def test_the_page_is_short_before_anything_is_opened(folder: Path) -> None:
+    reader = Reader(page(folder))
+    assert not any("open" in attributes for tag, attributes in reader.elements if tag == "details")
+    why = sum(bool(row["why"]) for row in artifacts.read_item(artifacts.REPORT / "claims.json"))
+    assert sum(attributes.get("class") == "why" for tag, attributes in reader.elements if tag == "details") >= why
 
 
 def test_numbers_and_pdf_of_a_figure_lie_beside_the_page(folder: Path) -> None:

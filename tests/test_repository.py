@@ -64,12 +64,6 @@ def test_notebooks_hold_no_output() -> None:
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path.name
 
 
-def test_the_readme_blocks_are_what_results_and_figures_say() -> None:
-    from pipeline.readme import blocks, current
-
-    assert current(ROOT / "README.md") == blocks(ROOT)
-
-
 @pytest.mark.parametrize("study", sorted(path.name for path in (ROOT / "published").glob("*")))
 def test_a_published_snapshot_is_of_the_settings_in_params(study: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.publish import stale

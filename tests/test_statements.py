@@ -1,5 +1,6 @@
 """Files of claims and their sources: groups share keys, and a mistake is one line that names file, claim and key."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -214,3 +215,31 @@ def test_the_command_explains_itself_and_takes_nothing_else() -> None:
     shown = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 0 and "claims/<source>.yaml" in shown.stdout
     assert subprocess.run([*command, "claims"], cwd=ROOT, capture_output=True, text=True).returncode == 2
+
+
+LEANS = re.compile(
+    r"^(So|And|But|Or|The same|Also|It|They|Its|Their|Over the same|Not|There)\b"
+    r"|\b(that|this|these) (student|variance|bound)\b|\b(also|as well|still)\b|\binstead\b(?! of)"
+)
+
+
+def test_every_statement_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under any sort and any filter: none leans on the one before it, and no two are the same."""
+    monkeypatch.chdir(ROOT)
+    known = claims.read()
+    assert [claim.statement for claim in known if LEANS.search(claim.statement)] == []
+    assert [claim.id for claim in known if re.search(r"\b(next row|rows? (above|below))\b", claim.why)] == []
+    assert len({claim.statement for claim in known}) == len(known)
+
+
+@pytest.mark.parametrize(
+    "text", ["So it is with pretrained representations.", "The error of that student is larger.", "It holds as well."]
+)
+def test_one_that_leans_is_found(text: str) -> None:
+    assert LEANS.search(text)
+
+
+def test_every_claim_of_a_paper_has_a_topic_of_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    topics = {claim.topic for claim in claims.read() if claim.kind == "claim"}
+    assert None not in topics and max(len(topic or "") for topic in topics) <= 80 and len(topics) <= 30

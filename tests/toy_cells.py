@@ -353,7 +353,8 @@ def repository(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
         params[name] = {}
     params["intervals"]["resamples"] = 100
     YAML().dump(params, folder / "params.yaml")
-    (folder / "sources.yaml").write_bytes((ROOT / "sources.yaml").read_bytes())
+    for name in ("sources.yaml", "glossary.yaml", "objects.yaml"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
     for kind in ("claims/*.yaml", "notebooks/*.ipynb", "studies/*.yaml"):
         for path in ROOT.glob(kind):
             (folder / path.parent.name).mkdir(exist_ok=True)

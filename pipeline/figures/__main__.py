@@ -16,6 +16,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_event_loop
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
@@ -27,6 +28,7 @@ from pipeline.summary import sources, tables
 
 NOTEBOOKS = Path("notebooks")
 EXECUTED = NOTEBOOKS / "executed"
+KERNEL = "python3"  # of this environment, whatever kernel a notebook was saved with
 GENERIC = NOTEBOOKS / "figures.ipynb"  # for a source without a notebook of its own
 
 
@@ -87,6 +89,9 @@ def execute(source: str, names: list[str], folder: Path) -> None:
             _run(notebook, copy, {"figures": names, "folder": str(folder)})
     except PapermillExecutionError as error:
         raise InputError(f"{notebook}: {error.ename}: {error.evalue}; the executed copy {copy} shows where") from None
+    except NoSuchKernel as error:  # a KeyError, which would read as a damaged notebook
+        remedy = "install what draws the figures with `pip install -r requirements.lock`"
+        raise InputError(f"{notebook} runs in the Jupyter kernel '{error.name}', which is not here; {remedy}") from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{notebook} is no notebook ({reason}); restore it with `git checkout {notebook}`") from None
@@ -94,8 +99,26 @@ def execute(source: str, names: list[str], folder: Path) -> None:
 
 def _run(notebook: Path, copy: Path, parameters: dict[str, Any]) -> None:
     here, quiet = str(Path.cwd()), {"progress_bar": False, "log_output": False}
-    options = {"kernel_name": "python3", "extra_arguments": ["--log-level=CRITICAL"], "cwd": here, **quiet}
+    _check_language(notebook)
+    options = {
+        "kernel_name": KERNEL,
+        "language": "python",
+        "extra_arguments": ["--log-level=CRITICAL"],
+        "cwd": here,
+        **quiet,
+    }
     papermill.execute_notebook(notebook, copy, parameters, **options)
+
+
+def _check_language(notebook: Path) -> None:
+    """Raise InputError for a notebook that says it is not Python; one that names another Python kernel runs in ours."""
+    stated = nbformat.read(notebook, as_version=4).metadata
+    language = stated.get("kernelspec", {}).get("language") or stated.get("language_info", {}).get("name") or "python"
+    if language.lower() not in ("python", "ipython"):
+        named = stated.get("kernelspec", {}).get("name", language)
+        raise InputError(
+            f"{notebook} is for the kernel '{named}' ({language}); choose a Python kernel there and save it"
+        )
 
 
 def _check(names: Iterable[str]) -> None:

@@ -1,4 +1,5 @@
 // The table of claims sorts by its headings (by a list on a phone) and filters; links elsewhere on the page set the filter.
+// What is chosen stands in the address, so that a view can be kept and sent: ?verdict=fails&kind=claim#claims
 (() => {
   const form = document.getElementById("filter");
   const body = document.querySelector(".claims tbody");
@@ -13,6 +14,9 @@
     expected: (row) => number(row.dataset.expected),
     verdict: (row) => verdicts.indexOf(row.dataset.verdict),
   };
+  const lists = ["verdict", "kind", "paper", "topic", "figure"];
+  const fields = [...lists, "text", "sort"];
+  const first = Object.fromEntries(fields.map((name) => [name, form.elements[name].value]));
   let down = false;
 
   const compare = (one, other) => {
@@ -23,7 +27,7 @@
   };
 
   const fits = (row) =>
-    ["verdict", "kind", "paper", "figure"].every((name) => ["", row.dataset[name]].includes(form.elements[name].value)) &&
+    lists.every((name) => ["", row.dataset[name]].includes(form.elements[name].value)) &&
     row.textContent.toLowerCase().includes(form.elements.text.value.trim().toLowerCase());
 
   const show = () => {
@@ -38,6 +42,26 @@
     document.getElementById("none").hidden = shown > 0;
   };
 
+  // Only what differs from the first view is written; an address that names no known value of a list leaves it as it is.
+  const keep = () => {
+    const query = new URLSearchParams();
+    fields.forEach((name) => { if (form.elements[name].value !== first[name]) query.set(name, form.elements[name].value); });
+    if (down) query.set("down", "1");
+    const address = new URL(location);
+    address.search = query;
+    try { history.replaceState(null, "", address); } catch (refused) { /* some browsers keep a file's address as it is */ }
+  };
+  const recall = () => {
+    const query = new URLSearchParams(location.search);
+    fields.forEach((name) => {
+      const field = form.elements[name];
+      const known = name === "text" || [...field.options].some((option) => option.value === query.get(name));
+      if (query.has(name) && known) field.value = query.get(name);
+    });
+    down = query.get("down") === "1";
+  };
+  const update = () => { show(); keep(); };
+
   headings.forEach((heading) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -46,21 +70,27 @@
     button.addEventListener("click", () => {
       down = form.elements.sort.value === heading.dataset.sort && !down;
       form.elements.sort.value = heading.dataset.sort;
-      show();
+      update();
     });
   });
 
-  document.querySelectorAll('a[href="#claims"][data-verdict], a[href="#claims"][data-figure]').forEach((link) => {
+  document.querySelectorAll('a[href="#claims"][data-verdict], a[href="#claims"][data-figure], a[href="#claims"][data-topic]').forEach((link) => {
     link.addEventListener("click", () => {
-      form.reset();
-      ["verdict", "kind", "paper", "figure"].forEach((name) => { form.elements[name].value = link.dataset[name] || ""; });
-      show();
+      form.elements.text.value = "";
+      lists.forEach((name) => { form.elements[name].value = link.dataset[name] || ""; });
+      update();
     });
   });
 
-  form.addEventListener("input", (event) => { if (event.target.name === "sort") down = false; show(); });
-  form.addEventListener("reset", () => { down = false; setTimeout(show); });
+  form.addEventListener("input", (event) => { if (event.target.name === "sort") down = false; update(); });
+  form.addEventListener("reset", () => { down = false; setTimeout(update); });
+  form.elements.why.addEventListener("click", () => {
+    const open = form.elements.why.getAttribute("aria-pressed") !== "true";
+    form.elements.why.setAttribute("aria-pressed", open);
+    body.querySelectorAll("details").forEach((each) => { each.open = open; });
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
+  recall();
   show();
 })();

@@ -6,9 +6,28 @@ from typing import Any
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
+from pipeline.figures import FIGURES
+from pipeline.objects import Object
 from pipeline.summary.sources import SOURCES, Source
 
+DRAWN_BY = "python -m pipeline.figures"
 MAIN = ("charikar_fig2b",)  # the figure of the first screen, where there is one
+
+
+def titles(objects: Mapping[str, list[Object]]) -> dict[str, str]:
+    """What each figure is called: its number in the paper, where it has one, and what it shows."""
+    numbered = {
+        (item.command or "").removeprefix(f"{DRAWN_BY} "): item.object
+        for items in objects.values()
+        for item in items
+        if item.object.startswith("Figure")
+    }
+    return {
+        name: f"{numbered[name]}, {figure.shows}"
+        if name in numbered
+        else f"{figure.shows[0].upper()}{figure.shows[1:]}"
+        for name, figure in FIGURES.items()
+    }
 
 
 def in_order(keys: Iterable[str], sources: Iterable[str]) -> list[str]:
@@ -17,8 +36,11 @@ def in_order(keys: Iterable[str], sources: Iterable[str]) -> list[str]:
     return sorted(set(keys), key=lambda key: (listed.index(key) if key in listed else len(listed), key))
 
 
-def grouped(figures: list[dict[str, Any]], sources: Mapping[str, Source]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Figures by the label of their source; those of no source go by the key that they name."""
+def grouped(
+    figures: list[dict[str, Any]], sources: Mapping[str, Source], titles: Mapping[str, str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Figures by the label of their source, the paper's own first; those of no source go by the key that they name."""
+    figures = sorted(figures, key=lambda figure: not titles.get(figure["name"], "").startswith("Figure "))
     keys = in_order((figure["source"] for figure in figures), sources)
     labels = {key: sources[key].label if key in sources else key for key in keys}
     return [(labels[key], [figure for figure in figures if figure["source"] == key]) for key in keys]

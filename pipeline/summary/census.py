@@ -34,6 +34,28 @@ class Count(NamedTuple):
     decidable: float | None
 
 
+class Topic(NamedTuple):
+    """What some claims of one source say, in words; ``rows`` are theirs in report/claims.json."""
+
+    paper: str
+    words: str
+    rows: list[Mapping[str, Any]]
+
+
+def topics(judged: Sequence[Mapping[str, Any]], kind: str = "claim") -> list[Topic]:
+    """Claims of one kind by source and topic, each in the order in which it first occurs."""
+    found: dict[tuple[str, str], Topic] = {}
+    for row in (row for row in judged if row["kind"] == kind):
+        words = row["topic"] or row["statement"]
+        found.setdefault((row["paper"], words), Topic(row["paper"], words, [])).rows.append(row)
+    return list(found.values())
+
+
+def counted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many of some rows have each verdict; of the open ones, those beyond reach in brackets."""
+    return written_counts(_count("claim", rows))[: len(VERDICTS)]
+
+
 def census(judged: Sequence[Mapping[str, Any]]) -> list[Count]:
     """A count for each kind that occurs, in the order of ``KINDS``; judged: rows of report/claims.json."""
     kinds = {kind: [row for row in judged if row["kind"] == kind] for kind in KINDS}

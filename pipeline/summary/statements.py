@@ -73,6 +73,7 @@ class Claim(Block):
     expected: Band
     beside: Word | None = None
     figure: Word
+    topic: Word | None = None
     awaits: Word | None = None
     why: str = Field(default="", validate_default=True)
 

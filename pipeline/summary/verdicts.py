@@ -193,6 +193,7 @@ def _row(claim: Claim, found: Estimate | None, word: questions.Verdict, why: str
             "minutes_needed": lacks.minutes,
             "why": why,
             "figure": claim.figure,
+            "topic": claim.topic,
         }
     )
 
