@@ -19,7 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline import lock, publish
-from pipeline.core import artifacts, experiments, keys
+from pipeline.core import artifacts, experiments, files, keys
 from pipeline.core.errors import InputError, command_line
 from pipeline.core.experiments import BLOCKS, PRETRAIN, UPSTREAM, Experiment
 
@@ -67,12 +67,20 @@ def rows(studies: Sequence[Experiment]) -> Rows:
     found: Rows = {verb: {} for verb in BLOCKS}
     for study in studies:
         for verb in BLOCKS:
-            if verb == PRETRAIN and not study.has(verb):
+            if verb == PRETRAIN and not (study.has(verb) and getattr(study.settings, PRETRAIN, None)):
                 continue
             owner = study.owner(verb)
             if owner.is_study:
-                found[verb][owner.name] = {**reads(owner, verb), "key": keys.key(owner, verb)}
+                found[verb][owner.name] = {**reads(owner, verb), "key": keys.key(owner, verb) + _lacks(owner, verb)}
     return found
+
+
+def _lacks(study: Experiment, verb: str) -> str:
+    """Files of the mirror that are not at hand: with them the stage does more, so that it has to run again."""
+    block = getattr(study.settings, verb, None)
+    named = files.named(block.model_dump(mode="json")) if verb in ("data", PRETRAIN) and block else ()
+    absent = sorted(file.path for file in named if not files.at_hand(file))
+    return f", without {', '.join(absent)}" if absent else ""
 
 
 def reads(study: Experiment, verb: str) -> dict[str, str]:
