@@ -22,7 +22,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import at_hand, models
 from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.experiments.preferences.settings import Pretrained, Represent, Settings
-from pipeline.language import cache, loading
+from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
 
@@ -54,13 +54,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 
 def read(model: str, place: models.Place, order: cache.Order, signs: np.ndarray | None, home: Path) -> Arrays:
     """Features of one part: `<layer>.<pooling>` -> (rows, hidden), `lengths` -> tokens of each text."""
-
-    def load() -> loading.Loaded:
-        loaded = models.loader(place, order.precision)()
-        models.check_layers(model, loaded, order.read_outs)
-        return loaded
-
-    read_out = cache.features(order, load, home)
+    read_out = models.features(model, place, order, home)
     tokens = {"lengths": read_out.pop("lengths"), "limit": np.array([order.max_tokens])}
     if signs is None:
         return {**read_out, **tokens}

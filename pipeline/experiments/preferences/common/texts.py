@@ -23,7 +23,7 @@ def formatted(name: str, part: str, table: pd.DataFrame, settings: TextSet, seed
     texts = ["chosen", "rejected"] if settings.task == "preference" else ["text"]
     where = f"text set '{name}', {part}"
     for column in texts:
-        _are_texts(made[column], settings.columns.get(column, column), f"{where}:", f"data.datasets.{name}.columns")
+        are_texts(made[column], settings.columns.get(column, column), f"{where}:", f"data.datasets.{name}.columns")
     if settings.task == "classification":
         made["label"] = _labels(where, made["label"], settings)
     named = settings.separator if "separator" in settings.model_fields_set else None
@@ -105,7 +105,7 @@ def shared_prompts(parts: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     return {f"{a}/{b}": int(parts[a]["prompt"].isin(set(parts[b]["prompt"])).sum()) for a, b in pairs}
 
 
-def _are_texts(values: pd.Series, column: str, where: str, key: str) -> None:
+def are_texts(values: pd.Series, column: str, where: str, key: str) -> None:
     """Raise InputError at the first value that is no text, or where all are numbers written out: labels, or ids."""
     for row, value in enumerate(values):
         if (
