@@ -8,11 +8,11 @@ python -m pipeline.publish --check                    what each snapshot is olde
 import argparse
 import importlib.metadata
 import platform
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import git
 from pipeline.core import artifacts, cells, experiments, keys, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.core.experiments import BLOCKS, Experiment
@@ -127,7 +127,10 @@ def revision() -> str:
     """Revision of the code, with `+changes` when it was changed since; of a packed copy, that of its origin."""
     if REVISION.exists():
         return REVISION.read_text(encoding="utf-8")
-    return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--", "pipeline") else "")
+    head = git.text("rev-parse", "HEAD")
+    if head is None:
+        return "unknown+changes"  # neither a clone nor a packed copy
+    return head + ("+changes" if git.text("status", "--porcelain", "--", "pipeline") else "")
 
 
 def older_than(study: str) -> list[str]:
@@ -161,12 +164,7 @@ def device(measured: dict[str, Any]) -> str:
 
 def _is_kept(target: Path) -> bool:
     """Whether git keeps a snapshot; without git, as in an unpacked archive, all are taken to be kept."""
-    done = subprocess.run(["git", "ls-files", str(target)], capture_output=True, text=True, check=False)
-    return done.returncode != 0 or bool(done.stdout.strip())
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+    return git.text("ls-files", str(target)) != ""
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def validate(model: type[BaseModel], block: Any, prefix: str, path: Path, beside
     except ValidationError as error:
         free = {*model.model_fields, *beside}.difference(block if isinstance(block, dict) else ())
         raise InputError(_one_line(error.errors(include_url=False), free, prefix, path)) from None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # a date; an alias to itself
         raise InputError(
             f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}"
         ) from None

@@ -38,9 +38,15 @@ def found(owner: str, file: File, remedy: str = "") -> Path:
     """
     for path in (SHIPPED / file.path, mirror() / file.path):
         if path.exists():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
             if digest == file.sha256:
                 return path
+            if hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == file.sha256:
+                raise InputError(
+                    f"{path} ({owner}) has the line ends of Windows, put there by git; run `git config core.autocrlf "
+                    f"false`, delete the file and {_restored(path)}"
+                )
             raise InputError(
                 f"{path} ({owner}) is truncated or altered; {_restored(path)}, or record the sha256 that it has now: "
                 f"{digest}"

@@ -103,7 +103,9 @@ def _rows(text: str, **dialect: Any) -> pd.DataFrame:
         for row in reader:
             if row and len(row) != len(header):
                 found = f"line {reader.line_num} has {len(row)} fields, the header {len(header)}"
-                raise _Fault(f"{found}; quote fields that hold the separator, or name the file by what it is")
+                other = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+                remedy = f"is the separator {other!r}? save it with" if other else "quote fields that hold"
+                raise _Fault(f"{found}; {remedy} the separator {dialect['delimiter']!r}")
             if row:
                 rows.append(row)
     except csv.Error as error:

@@ -94,7 +94,13 @@ def execute(source: str, names: list[str], folder: Path) -> None:
 
 def _run(notebook: Path, copy: Path, parameters: dict[str, Any]) -> None:
     here, quiet = str(Path.cwd()), {"progress_bar": False, "log_output": False}
-    options = {"kernel_name": "python3", "extra_arguments": ["--log-level=CRITICAL"], "cwd": here, **quiet}
+    options = {
+        "kernel_name": "python3",
+        "language": "python",
+        "extra_arguments": ["--log-level=CRITICAL"],
+        "cwd": here,
+        **quiet,
+    }
     papermill.execute_notebook(notebook, copy, parameters, **options)
 
 

@@ -4,6 +4,7 @@ Two a study: what each pair of teacher and student came to, and gain against mis
 that the student was fitted on, where the bound is a theorem).  Control teachers are grey.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import span, written
+from pipeline.theory.intervals import Estimate
 
 PLACES = {"": "on the test rows", "train_": "on the student's own rows"}
 STUDENT = {"control": "student of a control teacher", "": "student"}
@@ -123,12 +125,18 @@ def gain_numbers(name: str, tables: Tables, settings: Intervals) -> Numbers:
         for kind, table in whose.items()
         for names, own in table.groupby(["control" if kind else "weak", "strong"], sort=False)
     ]
-    drawn = {axis: [point[axis].value for point in points] for axis in ("gain", "misfit")}
+    # Controls can lie far out, and would press the pairs into a corner: those beyond are named, not drawn.
+    ends = [point for point in points if not point["kind"]]
+    drawn = {axis: [end for point in ends for end in _ends(point[axis])] for axis in ("gain", "misfit")}
     ratios = {place: _ratio(cells, place) for place in places}
     reading = "; ".join(f"gain / misfit is {value:.2f} {PLACES[place]}" for place, value in ratios.items())
     unit = "nats" if pairs.is_classification(cells) else "squared label units"
     told = {"reading": f"Of all pairs together {reading}.", "unit": unit, "places": places}
     return plain({**told, "confidence": settings.confidence, "points": points, "limits": axis_limits(**drawn)})
+
+
+def _ends(estimate: Estimate) -> list[float]:
+    return [end for end in estimate[:3] if math.isfinite(end)]
 
 
 def _ratio(cells: pd.DataFrame, place: str) -> float:
@@ -138,11 +146,11 @@ def _ratio(cells: pd.DataFrame, place: str) -> float:
 def draw_gain(numbers: Numbers) -> Picture:
     """A panel for each set of rows, on one scale."""
     places = numbers["places"]
-    size = (drawing.WIDTH * (0.5 if len(places) == 1 else 1), drawing.WIDTH * 0.55)
+    size = (drawing.WIDTH * (0.6 if len(places) == 1 else 1), drawing.WIDTH * (0.7 if len(places) == 1 else 0.65))
     figure, grid = plt.subplots(1, len(places), figsize=size, squeeze=False, sharey=True)
     for axes, place, letter in zip(grid.flat, places, "ab", strict=False):
         own = [point for point in numbers["points"] if point["place"] == place]
-        _scatter(axes, own)
+        _scatter(axes, own, numbers["limits"])
         square(axes, numbers["limits"])
         axes.set_xlabel(f"gain  d(w, t) − d(s, t)  [{numbers['unit']}]")
         if len(places) > 1:
@@ -152,9 +160,13 @@ def draw_gain(numbers: Numbers) -> Picture:
     return figure
 
 
-def _scatter(axes: Axes, points: list[Numbers]) -> None:
+def _scatter(axes: Axes, points: list[Numbers], limits: Numbers) -> None:
     seen: set[str] = set()
-    for point in points:
+    beyond = [point for point in points if not _is_within(point, limits)]
+    if beyond:
+        named = "\n".join(["not drawn, further out:", *(TEACHERS[point["teacher"]] for point in beyond)])
+        axes.text(0.98, 0.03, named, transform=axes.transAxes, ha="right", va="bottom", color=drawing.SOFT)
+    for point in (point for point in points if point not in beyond):
         look: dict[str, Any] = (
             {"color": drawing.SOFT, "marker": "X"} if point["kind"] else drawing.role_style("student")
         )
@@ -163,6 +175,10 @@ def _scatter(axes: Axes, points: list[Numbers]) -> None:
         x, y = point["gain"]["value"], point["misfit"]["value"]
         drawing.horizontal_interval(axes, y, point["gain"], **look)
         drawing.vertical_interval(axes, x, point["misfit"], label=label, **look)
+
+
+def _is_within(point: Numbers, limits: Numbers) -> bool:
+    return all(limits[axis][0] <= point[axis]["value"] <= limits[axis][1] for axis in ("gain", "misfit"))
 
 
 def gain_words(numbers: Numbers) -> str:

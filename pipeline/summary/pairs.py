@@ -42,17 +42,22 @@ def measure(cells: pd.DataFrame) -> str:
 
 
 def pairs(cells: pd.DataFrame, confidence: float, overlap: float) -> list[Pair]:
-    """Every pair of the plain students; none where a seed has several cells of one, for then more is varied.
+    """Every pair of the plain students, by student and from the worst teacher to the best.
+
+    None where a seed has several cells of one pair, for then more is varied.
 
     overlap: of the seeds, see designs.py.
     """
     cells = plainly_trained(cells)
     if cells.empty or cells.duplicated([*PAIR, "seed"]).any():
         return []
-    return [
+    found = [
         _pair(own, [str(name) for name in names], confidence, overlap)
         for names, own in cells.groupby(list(PAIR), sort=False)
     ]
+    students = list(dict.fromkeys(pair.strong for pair in found))
+    sign = 1 if is_classification(cells) else -1
+    return sorted(found, key=lambda pair: (pair.dataset, students.index(pair.strong), sign * pair.roles["weak"].value))
 
 
 def plainly_trained(cells: pd.DataFrame) -> pd.DataFrame:

@@ -89,9 +89,13 @@ def molecules(column: pd.Series, owner: str) -> list[str]:
     """Canonical SMILES."""
     from rdkit import Chem
 
+    from pipeline.experiments.molecules.common.files import NO_MOLECULE
     from pipeline.models.molecules import smiles
 
-    return [Chem.MolToSmiles(smiles.parse(text, f"{owner}: row {row}")) for row, text in enumerate(column)]
+    for row, text in enumerate(column):
+        if not isinstance(text, str) or text.strip().lower() in NO_MOLECULE:
+            raise InputError(f"{owner}: row {row} has no SMILES ({str(text)[:40]!r}); drop the row, or correct columns")
+    return [Chem.MolToSmiles(smiles.parse(text.strip(), f"{owner}: row {row}")) for row, text in enumerate(column)]
 
 
 def _texts(column: pd.Series, name: str, owner: str) -> pd.Series:

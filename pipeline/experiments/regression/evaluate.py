@@ -16,10 +16,13 @@ from pipeline.experiments.molecules.common import fitting
 from pipeline.experiments.regression.settings import Settings
 from pipeline.experiments.regression.strong import CEILING, LABELS
 from pipeline.measures import squared
-from pipeline.summary.metrics import by_unit
+from pipeline.summary.estimates import over_units
+from pipeline.summary.metrics import ends, nested
+from pipeline.summary.statistics import STATISTICS
 
 Array = np.ndarray
 TRAIN = ("weak_error", "student_error", "gain", "misfit", "cross_term", "epsilon", "bound")
+SHOWN = ("mean_gain", "mean_misfit", "gain_over_misfit", "student_error_over_variance")
 # Each seed divides the same rows anew: a third is the test.
 OVERLAP = {"seed": 0.5}
 ESTIMATES = ("language models read in bfloat16",)
@@ -30,9 +33,13 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     tables = [pd.DataFrame(cells(str(seed), settings, *bundles)) for seed in settings.data.seeds]
     table = pd.concat(tables, ignore_index=True)
-    real = table[table["control"].isna()]
-    summary = by_unit(real, "seed", ("weak", "strong"), settings.evaluate.confidence, OVERLAP["seed"])
-    return {"cells": table, "metrics": summary}
+    confidence, real = settings.evaluate.confidence, table[table["control"].isna()]
+
+    def summary(members: list[pd.DataFrame]) -> dict[str, Any]:
+        values = {name: [STATISTICS[name](member) for member in members] for name in SHOWN}
+        return {name: ends(over_units(name, own, confidence, OVERLAP["seed"])) for name, own in values.items()}
+
+    return {"cells": table, "metrics": nested(real, "seed", ("weak", "strong"), summary)}
 
 
 def cells(

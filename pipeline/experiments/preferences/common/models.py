@@ -61,8 +61,16 @@ def features(name: str, where: Place, order: cache.Order, home: Path) -> Arrays:
     """Texts read by a model and kept by their hash, for every experiment: `<layer>.<pooling>`, and `lengths`."""
 
     def load() -> loading.Loaded:
-        loaded = _network(where, order.precision)
+        try:
+            loaded = _network(where, order.precision)
+        except InputError as error:
+            raise InputError(f"represent.models.{name} of {{where}}: {error}") from None
         check_layers(name, loaded, order.read_outs)
+        most = loading.positions(loaded.network)
+        if most is not None and order.max_tokens > most:
+            raise InputError(
+                f"represent.max_tokens of {{where}} is {order.max_tokens}; {name} has positions for {most}; lower it"
+            )
         return loaded
 
     return cache.features(order, load, home)

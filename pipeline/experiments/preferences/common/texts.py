@@ -144,7 +144,7 @@ def _labels(where: str, labels: pd.Series, settings: TextSet) -> np.ndarray:
         row, found = int(bad.argmax()), list(dict.fromkeys(labels.astype(str)))
         hint = "a label lies between 0 and 1"
         if len(found) == 2 and np.isnan(numbers).all():
-            hint = f"say which of {_some(found)} is 1 as `positive:` beside columns in {{where}}"
+            hint = f"say which of {_some(found)} is 1 as `positive:` beside columns in {{where}} (--positive)"
         elif np.isnan(numbers).all():
             hint = "a label is a number between 0 and 1; are the columns of text and label exchanged?"
         raise InputError(f"{where}: row {row} has the label {str(labels.iloc[row])[:40]!r}; {hint}")
