@@ -6,13 +6,12 @@ The anonymous one carries no history, and none is made when a file names one of 
 """
 
 import gzip
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
-from pipeline import pack
+from pipeline import git, pack
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
 
@@ -42,10 +41,8 @@ def archive(files: Iterable[Path]) -> bytes:
 
 def authors() -> set[str]:
     """Full names and addresses of everyone who committed; a single word would be found in ordinary text."""
-    logged = subprocess.run(
-        ["git", "log", "--format=%an%n%ae%n%cn%n%ce"], capture_output=True, text=True, check=False
-    ).stdout.splitlines()
-    return {name for line in logged if " " in (name := line.strip()) or "@" in name}
+    logged = git.text("log", "--format=%an%n%ae%n%cn%n%ce") or ""
+    return {name for line in logged.splitlines() if " " in (name := line.strip()) or "@" in name}
 
 
 def refuse_names(files: Iterable[Path], names: Iterable[str]) -> None:

@@ -3,7 +3,6 @@
 python -m pipeline.pack [archive]        by default artifacts/pack.tar
 """
 
-import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from pipeline import publish
+from pipeline import git, publish
 from pipeline.core import artifacts, experiments, files
 from pipeline.core.errors import InputError, command_line
 
@@ -46,10 +45,10 @@ def sources() -> dict[Path, Path]:
 
 def tracked() -> list[Path]:
     """Files under version control."""
-    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=False)
-    if listed.returncode:
+    listed = git.text("ls-files", "-z")
+    if listed is None:
         raise InputError("packing needs git's list of files, but this is no clone; clone the repository first")
-    return [path for name in listed.stdout.split("\0") if name and (path := Path(name)).is_file()]
+    return [path for name in listed.split("\0") if name and (path := Path(name)).is_file()]
 
 
 def mirrored(studies: list[str]) -> dict[Path, Path]:

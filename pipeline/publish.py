@@ -1,16 +1,18 @@
 """Copy a study's cells into git with a manifest of how they came about.  artifacts/results/ -> published/<study>
 
 python -m pipeline.publish realizability
-python -m pipeline.publish --check        what each snapshot is older than: settings (an error), code
+python -m pipeline.publish realizability --replace    also where git keeps a snapshot that other settings made
+python -m pipeline.publish --check                    what each snapshot is older than: settings (an error), code
 """
 
+import argparse
 import importlib.metadata
 import platform
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import git
 from pipeline.core import artifacts, cells, experiments, keys, stage
 from pipeline.core.errors import InputError, command_line
 from pipeline.core.experiments import BLOCKS, Experiment
@@ -21,12 +23,19 @@ PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datase
 
 def main() -> None:
     """Publish the study named on the command line, or say how old the snapshots are."""
-    if len(sys.argv) != 2:
+    parser = argparse.ArgumentParser(
+        "python -m pipeline.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", nargs="?")
+    parser.add_argument("--replace", action="store_true", help="a snapshot that git keeps, by one of other settings")
+    parser.add_argument("--check", action="store_true", help="say how old the snapshots are")
+    chosen = parser.parse_args()
+    if chosen.check == bool(chosen.study):
         raise InputError("usage: python -m pipeline.publish <study>, or --check")
-    if sys.argv[1] == "--check":
+    if chosen.check:
         check()
     else:
-        publish(sys.argv[1])
+        publish(chosen.study, chosen.replace)
 
 
 def check() -> None:
@@ -38,11 +47,15 @@ def check() -> None:
         if stale(snapshot.name):
             old[snapshot] = artifacts.read_item(snapshot / "manifest.json")["study"]
     for snapshot, study in old.items():
-        raise InputError(f"{snapshot} was made with other settings; run `python -m pipeline.publish {study}` anew")
+        command = f"python -m pipeline.publish {study} --replace"
+        raise InputError(f"{snapshot} was made with other settings; if these are meant, run `{command}`")
 
 
-def publish(study: str) -> Path:
-    """Copy cells and metrics, and write the manifest; returns the folder."""
+def publish(study: str, replace: bool = False) -> Path:
+    """Copy cells and metrics, and write the manifest; returns the folder.
+
+    Raises InputError where that would replace what git keeps of other settings, see `guard`, unless told to.
+    """
     experiment = experiments.load(study)
     if not experiment.is_study:
         raise InputError(f"{study} belongs to the main job, whose results git keeps; name a study")
@@ -50,12 +63,29 @@ def publish(study: str) -> Path:
     if not source.exists():
         raise InputError(f"{source} is missing; run `python -m pipeline.study {study}`, which publishes as well")
     cells.read(source / "cells.csv")
-    artifacts.read_item(source / "metrics.json")
-    written = manifest(experiment)
+    metrics = artifacts.read_item(source / "metrics.json")
+    written = manifest(experiment) | ({"left_out": metrics["left_out"]} if "left_out" in metrics else {})
+    guard(experiment, replace, metrics.get("left_out", []))
     for name in ("cells.csv", "metrics.json"):
         artifacts.write_bytes(target / name, (source / name).read_bytes())
     artifacts.write_json(target / "manifest.json", written)
     return target
+
+
+def guard(experiment: Experiment, replace: bool = False, left_out: Sequence[str] = ()) -> None:
+    """Raise InputError where publishing would replace a snapshot that git keeps by one of other settings, or by less.
+
+    Claims and figures stand on it: what a changed study gives belongs beside it, under a name of its own.
+    """
+    target, name = folder(experiment.name), experiment.name
+    if replace or not (target / "manifest.json").exists() or not _is_kept(target):
+        return
+    again = f"`python -m pipeline.publish {name} --replace` replaces it"
+    if stale(name):
+        beside = f"copy {experiment.path} to a name of its own (with `code: {', '.join(experiment.code)}` in it)"
+        raise InputError(f"{target} was made with other settings, and claims stand on it; {beside}; {again}")
+    if left_out:
+        raise InputError(f"{target} holds {', '.join(left_out)}, which were left out here; set W2S_MIRROR; {again}")
 
 
 def manifest(experiment: Experiment) -> dict[str, Any]:
@@ -97,7 +127,10 @@ def revision() -> str:
     """Revision of the code, with `+changes` when it was changed since; of a packed copy, that of its origin."""
     if REVISION.exists():
         return REVISION.read_text(encoding="utf-8")
-    return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--", "pipeline") else "")
+    head = git.text("rev-parse", "HEAD")
+    if head is None:
+        return "unknown+changes"  # neither a clone nor a packed copy
+    return head + ("+changes" if git.text("status", "--porcelain", "--", "pipeline") else "")
 
 
 def older_than(study: str) -> list[str]:
@@ -129,8 +162,9 @@ def device(measured: dict[str, Any]) -> str:
     return ", ".join([*gpus, f"{platform.machine()} CPU"])
 
 
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+def _is_kept(target: Path) -> bool:
+    """Whether git keeps a snapshot; without git, as in an unpacked archive, all are taken to be kept."""
+    return git.text("ls-files", str(target)) != ""
 
 
 if __name__ == "__main__":

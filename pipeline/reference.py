@@ -3,10 +3,9 @@
 A study's own results are ignored by git: what they are compared with is the published snapshot.
 """
 
-import subprocess
 from pathlib import Path
 
-from pipeline import publish
+from pipeline import git, publish
 from pipeline.core import artifacts
 
 KEPT = Path(".committed")  # an archive has no history: the first run keeps what came with it
@@ -45,16 +44,14 @@ def content(path: Path) -> bytes | None:
 
 def _bytes(path: Path) -> bytes | None:
     if _clone():
-        shown = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], capture_output=True, check=False)
-        return shown.stdout if shown.returncode == 0 else None
+        return git.output("show", f"HEAD:./{path.as_posix()}")
     kept = KEPT / path
     return kept.read_bytes() if kept.exists() else None
 
 
 def _listed() -> list[Path]:
     if _clone():
-        command = ["git", "ls-tree", "-r", "--name-only", "-z", "HEAD", "results", "report", "paper_figures"]
-        names = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        names = git.text("ls-tree", "-r", "--name-only", "-z", "HEAD", "results", "report", "paper_figures") or ""
         return [Path(name) for name in names.split("\0") if name]
     return [path.relative_to(KEPT) for path in KEPT.rglob("*") if path.is_file()]
 

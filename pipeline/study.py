@@ -19,9 +19,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline import lock, publish
-from pipeline.core import artifacts, experiments, keys
+from pipeline.core import artifacts, cells, config, experiments, files, keys
 from pipeline.core.errors import InputError, command_line
 from pipeline.core.experiments import BLOCKS, PRETRAIN, UPSTREAM, Experiment
+from pipeline.summary import designs, pairs
 
 RUNNING = experiments.STUDIES / "running.yaml"
 LOCK = experiments.STUDIES / "dvc.lock"
@@ -34,6 +35,7 @@ def main() -> None:
     """Run and publish the studies named on the command line, or list all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="name")
+    parser.add_argument("--replace", action="store_true", help="publish over a snapshot that other settings made")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--all", action="store_true", help="those for a laptop")
     kinds.add_argument("--gpu", action="store_true", help="those for a GPU")
@@ -43,14 +45,15 @@ def main() -> None:
         return
     known = [experiments.load(name) for name in chosen.names or experiments.studies()]
     device = "gpu" if chosen.gpu else None
-    run([one for one in known if chosen.names or one.header.device == device])
+    run([one for one in known if chosen.names or one.header.device == device], chosen.replace)
 
 
-def run(studies: Sequence[Experiment]) -> None:
-    """Run the stages of some studies that are not up to date, then publish each."""
+def run(studies: Sequence[Experiment], replace: bool = False) -> None:
+    """Run the stages of some studies that are not up to date, then publish each and say what came out."""
     for study in studies:
         if not study.is_study:
             raise InputError(f"{study.name} belongs to the main job; run `dvc repro evaluate@{study.name}`")
+        publish.guard(study, replace)  # now, not after hours
     # Stages call plain `python`: let that be the one that runs here.
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", str(experiments.STUDIES / "dvc.yaml")]
@@ -59,7 +62,20 @@ def run(studies: Sequence[Experiment]) -> None:
     if code:
         raise InputError("dvc repro stopped, see above; the same command goes on from there")
     for study in studies:
-        print(f"published {publish.publish(study.name)}")
+        print(f"published {publish.publish(study.name, replace)}")
+        report(study)
+
+
+def report(study: Experiment) -> None:
+    """Print what each pair of teacher and student came to; draw the figures of data of one's own."""
+    table = cells.read(publish.folder(study.name) / "cells.csv")
+    print(pairs.table(table, config.intervals().confidence, designs.overlap(study.name, "seed")))
+    from pipeline.figures import __main__ as drawn  # slow to import
+    from pipeline.figures import of_source
+
+    if own := of_source(study.name):
+        drawn.redraw(own)
+        print("\n".join(f"drawn {artifacts.FIGURES / name}.png" for name in own))
 
 
 def rows(studies: Sequence[Experiment]) -> Rows:
@@ -67,12 +83,20 @@ def rows(studies: Sequence[Experiment]) -> Rows:
     found: Rows = {verb: {} for verb in BLOCKS}
     for study in studies:
         for verb in BLOCKS:
-            if verb == PRETRAIN and not study.has(verb):
+            if verb == PRETRAIN and not (study.has(verb) and getattr(study.settings, PRETRAIN, None)):
                 continue
             owner = study.owner(verb)
             if owner.is_study:
-                found[verb][owner.name] = {**reads(owner, verb), "key": keys.key(owner, verb)}
+                found[verb][owner.name] = {**reads(owner, verb), "key": keys.key(owner, verb) + _lacks(owner, verb)}
     return found
+
+
+def _lacks(study: Experiment, verb: str) -> str:
+    """Files of the mirror that are not at hand: with them the stage does more, so that it has to run again."""
+    block = getattr(study.settings, verb, None)
+    named = files.named(block.model_dump(mode="json")) if verb in ("data", PRETRAIN) and block else ()
+    absent = sorted(file.path for file in named if not files.at_hand(file))
+    return f", without {', '.join(absent)}" if absent else ""
 
 
 def reads(study: Experiment, verb: str) -> dict[str, str]:

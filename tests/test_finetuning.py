@@ -233,7 +233,7 @@ BAD = {
     "seed": (change("weak", "controls", "seeds", value=[7]), "holds 7, which is not in data.seeds"),
     "model": (change("strong", "model", value="big"), "strong.model is 'big', which is not in represent.models"),
     "sizes": (change(*SETS, "sizes", "weak", value=90), "too few for its parts; lower data.datasets.sst2.sizes"),
-    "source": (change(*SETS, "task", value="preference"), "give the task classification"),
+    "source": (change(*SETS, "task", value="preference"), "a set of the task preference needs chosen"),
 }
 
 

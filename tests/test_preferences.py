@@ -1,6 +1,7 @@
 """The language-model study from texts to cells, on tiny sets and a tiny network; and what bad input ends in."""
 
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pipeline.experiments.preferences import labels as labelling
 from pipeline.experiments.preferences.common import designs, students
 from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.language import finetuning
-from tests.tiny_language import tiny_study
+from tests.tiny_language import tiny_study, write_lines
 
 VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 Block = dict[str, Any]
@@ -104,10 +105,9 @@ def test_a_pool_is_divided_by_prompt_and_repeats_are_dropped_where_there_are_som
 
 
 def test_pairs_of_equal_texts_are_left_out_and_counted(study: Callable[..., None]) -> None:
-    from tests.tiny_language import write_lines
-
     rows = [
-        {"chosen": f"Human: {i} Assistant: a", "rejected": f"Human: {i} Assistant: {'ab'[i > 1]}"} for i in range(9)
+        {"chosen": f"Human: {i}\n\nAssistant: a", "rejected": f"Human: {i}\n\nAssistant: {'ab'[i > 1]}"}
+        for i in range(40)
     ]
 
     def change(block: Block) -> None:
@@ -117,7 +117,7 @@ def test_pairs_of_equal_texts_are_left_out_and_counted(study: Callable[..., None
     study(change)
     settings = experiments.load("preferences").settings.data
     table, report = data.prepare("pairs", settings.datasets["pairs"], settings)
-    assert report["equal_pairs_left_out"] == 2 and (table["part"] == "truth").sum() == 7
+    assert report["equal_pairs_left_out"] == 2 and (table["part"] == "truth").sum() == 38
 
 
 def test_a_higher_noise_turns_a_superset() -> None:
@@ -136,20 +136,24 @@ def spoil_rows(**rows: Any) -> Callable[[Block], None]:
     """Replace the first row of the truth part."""
 
     def change(block: Block) -> None:
-        from tests.tiny_language import write_lines
-
         entry = block["data"]["datasets"]["pairs"]
-        whole = [{"chosen": f"Human: {i} Assistant: a", "rejected": f"Human: {i} Assistant: b"} for i in range(4)]
+        whole = [{"chosen": f"Human: {i} Assistant: a", "rejected": f"Human: {i} Assistant: b"} for i in range(40)]
         entry["source"]["truth"] = write_lines(Path("data/spoilt.jsonl.xz"), [{**whole[0], **rows}, *whole[1:]])
 
     return change
 
 
 def spoil_label(block: Block) -> None:
-    from tests.tiny_language import write_lines
-
     rows = [{"ask": f"Q: {i} A: no", "good": 1.5 if i == 3 else 1} for i in range(130)]
     block["data"]["datasets"]["questions"]["source"]["pool"] = write_lines(Path("data/labels.jsonl.xz"), rows)
+
+
+def prompts_twice(block: Block) -> None:
+    """Other answers to the prompts of the weak part."""
+    source = block["data"]["datasets"]["pairs"]["source"]
+    weak = map(json.loads, lzma.decompress(Path("data", source["weak"]["path"]).read_bytes()).splitlines())
+    rows = [{**row, "chosen": row["chosen"] + " !"} for row in weak]
+    source["truth"] = write_lines(Path("data/answers.jsonl.xz"), rows)
 
 
 def same_twice(block: Block) -> None:
@@ -173,7 +177,7 @@ BAD = {
         "there is no column 'winner', only chosen, rejected",
     ),
     "empty": (spoil_rows(rejected=" "), "'pairs', truth: row 0 has an empty rejected"),
-    "label": (spoil_label, "row 3 has the label 1.5; a label lies between 0 and 1"),
+    "label": (spoil_label, "row 3 has the label '1.5'; a label lies between 0 and 1"),
     "revision": (
         set_key("represent", "models", "tiny", "revision", value="main"),
         "give the full revision, 40 hexadecimal",
@@ -182,20 +186,24 @@ BAD = {
         set_key(*SETS, "pairs", "source", "test", "sha256", value="0" * 64),
         "truncated or altered; .* record the sha256",
     ),
-    "place": (
-        set_key(*SETS, "pairs", "source", "test", "path", value="no.jsonl"),
-        "no.jsonl is missing .text set 'pairs'.",
+    "sizes": (
+        set_key(*SETS, "questions", "sizes", value={"truth": 900, "weak": 48, "test": 32}),
+        "different prompts are fewer than the 980",
     ),
-    "sizes": (set_key(*SETS, "questions", "sizes", "truth", value=900), "different prompts are fewer than the 980"),
+    "fewer rows": (
+        set_key(*SETS, "pairs", "sizes", value={"truth": 40, "weak": 4000, "test": 32}),
+        "'pairs', weak: there are 48 rows, fewer than the 4000 asked for; lower data.datasets.pairs.sizes.weak",
+    ),
     "loss": (set_key("strong", "losses", value=["focal"]), "loss 'focal' is not known"),
     "rung": (set_key("strong", "rungs", value=["deep", "high"]), "is 'deep', which is not in represent.ladder"),
     "model": (
         set_key("represent", "ladder", "low", "model", value="big"),
-        "needs the model 'big', which is not in the table",
+        "ladder.low.model is 'big', which is not in represent.models; choose from tiny",
     ),
     "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers, not 7"),
+    "file twice": (same_twice, "source.truth is the file of another part too .pairs_weak.jsonl.xz."),
     "prompts": (
-        same_twice,
+        prompts_twice,
         "'pairs', truth: every prompt occurs in another part as well; set weak.also_distinct_prompts",
     ),
     "rate": (

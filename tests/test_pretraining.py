@@ -215,10 +215,6 @@ def spoil(block: Block, **values: Any) -> None:
 
 BAD = {
     "hash": (lambda block: block["pretrain"]["corpora"]["talk"].update(sha256="0" * 64), "is truncated or altered"),
-    "place": (
-        lambda block: block["pretrain"]["corpora"]["talk"].update(path="no.xz"),
-        "data/no.xz is missing .corpus 'talk'., and .*mirror has no no.xz; .* set W2S_MIRROR",
-    ),
     "batch": (lambda block: spoil(block, batch_tokens=100), "batch_tokens is 100, no multiple of the context 16"),
     "tokens": (lambda block: spoil(block, tokens=100), "tokens is 100, less than one batch of 128"),
     "heads": (lambda block: block["pretrain"]["models"]["large"].update(heads=3), "hidden is 32, no even multiple"),

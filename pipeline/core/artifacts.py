@@ -7,9 +7,8 @@ beside its final place and then renamed, so a killed stage leaves nothing half-w
 import glob
 import hashlib
 import json
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,12 +64,13 @@ def write(verb: str, experiment: str, bundle: Mapping[str, Any]) -> None:
     target = folder(verb, experiment)
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{experiment}-"))
+    scratch = _beside(target)
+    scratch.mkdir()
     try:
         for name, item in bundle.items():
             _write_item(scratch, name, item)
-        shutil.rmtree(target, ignore_errors=True)
-        scratch.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target) if target.is_dir() else target.unlink()
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -110,15 +110,19 @@ def write_cells(path: Path, cells: pd.DataFrame) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside it, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    scratch = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with scratch.open("xb") as stream:
             stream.write(content)
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
+        scratch.replace(path)
     except BaseException:
-        Path(scratch).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
         raise
+
+
+def _beside(path: Path) -> Path:
+    # Not by tempfile, whose files are their owner's alone: in a shared folder modes go by the umask.
+    return path.with_name(f".{path.name}-{secrets.token_hex(4)}")
 
 
 def sweep(path: Path) -> None:

@@ -2,32 +2,61 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import InputError
 
 PARAMS = Path("params.yaml")
+LONGEST = 100  # characters of a value in a message
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Word = Annotated[str, Field(min_length=1)]
+
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Names = Annotated[tuple[Word, ...], Field(min_length=1)]
+
+
+def _plain_name(text: str) -> str:
+    if not re.fullmatch(r"\w+(-\w+)*", text, re.ASCII):
+        raise ValueError("take letters, digits, `_` and single `-` for a name: it becomes part of file names")
+    return text
+
+
+def _dotted_name(text: str) -> str:
+    if not re.fullmatch(r"\w+([-.]\w+)*", text, re.ASCII):
+        raise ValueError("take letters, digits, `_` and single `-` or `.` for a name: it becomes part of file names")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]  # that becomes part of the name of an item or a file
+DottedName = Annotated[str, AfterValidator(_dotted_name)]
 
 
 class Block(BaseModel):
     """A block of params.yaml: immutable, no unknown keys, no silent conversion of types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="after")
+    def _no_list_holds_a_value_twice(self) -> Self:
+        # Its cells would stand twice in the results, and every interval over them would be too narrow.
+        for name, values in self:
+            if isinstance(values, tuple):
+                for place, value in enumerate(values):
+                    if value in values[:place]:
+                        raise ValueError(f"{name} holds {value!r} twice, which would be counted twice; drop one")
+        return self
 
 
 class AdamW(Block):
@@ -105,7 +134,7 @@ def validate(model: type[BaseModel], block: Any, prefix: str, path: Path, beside
     except ValidationError as error:
         free = {*model.model_fields, *beside}.difference(block if isinstance(block, dict) else ())
         raise InputError(_one_line(error.errors(include_url=False), free, prefix, path)) from None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # a date; an alias to itself
         raise InputError(
             f"{path}: {prefix or 'a top-level block'} holds a value that is no plain number or text: {error}"
         ) from None
@@ -133,9 +162,18 @@ def _one_line(problems: list[Any], free: set[str], prefix: str, path: Path) -> s
         text = f"is missing; add it (`git diff {path}` shows what was committed{example})"
     elif first["type"] == "extra_forbidden":
         text = "is not a known key; remove it or correct its spelling"
+    elif isinstance(first["input"], dict | list) and first["type"] == "value_error":
+        # Found by looking at a whole block: its message names what is wrong, the block itself would bury it.
+        where = f"{key}: " if prefix or first["loc"] else ""
+        return f"{path}: {where}{_remedy(first)}" + _more(len(problems) - 1)
     else:
-        text = f"is {first['input']!r}; {_remedy(first)}"
+        text = f"is {_shortened(first['input'])}; {_remedy(first)}"
     return f"{path}: {key} {text}" + _more(len(problems) - 1)
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
 
 
 def _lacks(problem: Any, outer: list[int | str]) -> bool:
@@ -152,5 +190,6 @@ def _remedy(problem: Any) -> str:
 
 
 def _dotted(prefix: str, location: tuple[int | str, ...]) -> str:
+    location = tuple(part for part in location if part != "[key]")  # how pydantic says that a key is wrong, not a value
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
     return (prefix + "".join(parts)).lstrip(".") or "the file"

@@ -6,13 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator
 
 from pipeline.core.config import Block, Word
 from pipeline.core.errors import InputError
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SHIPPED = Path("data")
+OWN = "own"  # folder below it for the files of a user's own, which git does not keep
+
+
+def _sha256(text: str) -> str:
+    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+        raise ValueError("give the 64 lower-case hexadecimal digits that `sha256sum` prints for the file")
+    return text
+
+
+Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 class File(Block):
@@ -29,9 +38,15 @@ def found(owner: str, file: File, remedy: str = "") -> Path:
     """
     for path in (SHIPPED / file.path, mirror() / file.path):
         if path.exists():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
             if digest == file.sha256:
                 return path
+            if hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == file.sha256:
+                raise InputError(
+                    f"{path} ({owner}) has the line ends of Windows, put there by git; run `git config core.autocrlf "
+                    f"false`, delete the file and {_restored(path)}"
+                )
             raise InputError(
                 f"{path} ({owner}) is truncated or altered; {_restored(path)}, or record the sha256 that it has now: "
                 f"{digest}"
@@ -41,6 +56,18 @@ def found(owner: str, file: File, remedy: str = "") -> Path:
         f"{places}; {_restored(SHIPPED / file.path)}, set W2S_MIRROR to a folder that holds it"
         + (f", or {remedy}" if remedy else "")
     )
+
+
+def at_hand(file: File) -> bool:
+    """Whether a file is in one of the places where it is looked for."""
+    return any((home / file.path).exists() for home in (SHIPPED, mirror()))
+
+
+def is_shipped(file: File) -> bool:
+    """Whether a file belongs in data/: it came with the repository, or is a user's own."""
+    sums = SHIPPED / "SHA256SUMS"
+    listed = sums.read_text(encoding="utf-8").split() if sums.exists() else []
+    return file.path in listed or Path(file.path).parts[0] == OWN
 
 
 def mirror() -> Path:
@@ -58,4 +85,8 @@ def named(block: Any) -> Iterator[File]:
 
 
 def _restored(path: Path) -> str:
-    return f"restore it with `git checkout {path.as_posix()}`" if SHIPPED in path.parents else "restore it"
+    if SHIPPED not in path.parents:
+        return "restore it"
+    if path.is_relative_to(SHIPPED / OWN):
+        return "put the file there that was recorded"
+    return f"restore it with `git checkout {path.as_posix()}`"

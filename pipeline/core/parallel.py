@@ -26,7 +26,7 @@ def workers() -> int:
     text = os.environ.get("W2S_WORKERS", "")
     if not text:
         return os.cpu_count() or 1
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise InputError(f"W2S_WORKERS is '{text}'; give a whole number of at least 1, or unset it")
     return int(text)
 

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core import artifacts
-from pipeline.core.errors import InputError
+from pipeline.core import artifacts, kept
 from pipeline.language import reading
 from pipeline.language.loading import Loaded
 from pipeline.language.reading import ReadOut
@@ -42,8 +41,8 @@ def features(order: Order, load: Callable[[], Loaded], home: Path) -> dict[str, 
     if missing:
         loaded = load()
         for shard in tqdm(missing, desc="features", disable=None, leave=False):
-            _write(path(shard, home), _read(loaded, shard))
-    parts = [_checked(path(shard, home)) for shard in shards]
+            kept.write(path(shard, home), _read(loaded, shard))
+    parts = [kept.read(path(shard, home)) for shard in shards]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -58,18 +57,3 @@ def _read(loaded: Loaded, shard: Order) -> artifacts.Arrays:
     read = reading.read(loaded, shard.texts, shard.read_outs, shard.max_tokens)
     names = [f"{layer}.{pooling}" for layer, pooling in shard.read_outs]
     return {**dict(zip(names, read, strict=True)), "lengths": reading.lengths(loaded, shard.texts)}
-
-
-def _write(file: Path, arrays: artifacts.Arrays) -> None:
-    # The features come last: a shard without its hash is read again, not trusted.
-    scratch = file.with_suffix(".new")
-    artifacts.write_arrays(scratch, arrays)
-    artifacts.write_bytes(file.with_suffix(".sha256"), artifacts.sha256(scratch).encode())
-    scratch.rename(file)
-
-
-def _checked(file: Path) -> artifacts.Arrays:
-    recorded = file.with_suffix(".sha256")
-    if not recorded.exists() or artifacts.sha256(file) != recorded.read_text():
-        raise InputError(f"{file}: this shard of cached features is corrupted; delete it and run the stage again")
-    return artifacts.read_item(file)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.summary.metrics import ends, nested
 from pipeline.summary.statistics import Statistic, correlation, gain_over_misfit, mean_gain, mean_misfit
 from pipeline.theory import intervals
+from pipeline.theory.intervals import Estimate
 
 ALONG = (
     *("weak_accuracy", "student_accuracy", "student_ece", "student_ece_scaled", "student_overconfidence"),
@@ -153,6 +155,9 @@ SHOWN: tuple[Statistic, ...] = (
 )
 
 
+UNDEFINED = Estimate(np.nan, np.nan, np.nan, 0)
+
+
 def by_unit(cells: pd.DataFrame, unit: str, groups: tuple[str, ...], confidence: float) -> dict[str, Any]:
     """Statistics per unit, then mean and interval over units, nested by the grouping columns."""
     return nested(cells, unit, groups, lambda members: _summary(members, confidence))
@@ -165,4 +170,6 @@ def _summary(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
 
 def _estimate(statistic: Statistic, members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
     over = intervals.correlation_over_units if statistic is correlation else intervals.over_units
-    return ends(over([statistic(member) for member in members], confidence))
+    values = [statistic(member) for member in members]
+    # Undefined where nothing varies, as of students that stay where their teacher is.
+    return ends(over(values, confidence)) if np.isfinite(values).all() else ends(UNDEFINED)

@@ -1,5 +1,6 @@
 """Statistics of a set of cells, one number each, by name: metrics, figures and claims all use these."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,8 +25,8 @@ def mean_misfit(cells: pd.DataFrame) -> float:
 
 
 def gain_over_misfit(cells: pd.DataFrame) -> float:
-    """Mean gain over mean misfit: 1 where Theorem 1 of Charikar et al. holds with equality."""
-    return mean_gain(cells) / mean_misfit(cells)
+    """Mean gain over mean misfit: 1 where Theorem 1 of Charikar et al. holds with equality; NaN where misfit is 0."""
+    return mean_gain(cells) / (mean_misfit(cells) or math.nan)
 
 
 def share_misfit_above_gain(cells: pd.DataFrame) -> float:

@@ -4,17 +4,15 @@ Items: `<dataset>.<view>` -> `features` (rows of the set's table, hidden) float3
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.core import artifacts
-from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.finetuning.settings import Settings
 from pipeline.experiments.preferences.common import models
-from pipeline.language import cache, loading
+from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
 
@@ -29,7 +27,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
             place, views = models.place(represent.models[name]), models.read_outs(name, represent.views)
             order = cache.Order(place.identity, represent.precision, views, represent.max_tokens, texts)
             units[f"{dataset}--{name}"] = (name, place, order, HOME.resolve())
-    found = pool.map(read, units)
+    found = pool.map(models.features, units)
     items: dict[str, Any] = {"report": {}}
     for unit, arrays in found.items():
         dataset, name = unit.split("--")
@@ -41,14 +39,3 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
             if chosen.model == name:
                 items[f"{dataset}.{view}"] = {"features": arrays[f"{chosen.layer}.{chosen.pooling}"]}
     return items
-
-
-def read(name: str, place: models.Place, order: cache.Order, home: Path) -> Arrays:
-    """Features of all texts: `<layer>.<pooling>` -> (rows, hidden), and `lengths`."""
-
-    def load() -> loading.Loaded:
-        loaded = models.loader(place, order.precision)()
-        models.check_layers(name, loaded, order.read_outs)
-        return loaded
-
-    return cache.features(order, load, home)

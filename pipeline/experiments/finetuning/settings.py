@@ -20,7 +20,7 @@ class Texts(TextSet):
     family is in two parts.
     """
 
-    separator: Word = "\n"
+    separator: Word | None = "\n"
     shared_words: Count | None = None
     validation: Count
 

@@ -67,7 +67,11 @@ def corpus(settings: Corpus, downstream: Collection[str]) -> tuple[Path, list[st
 
 def canonical(where: Path, texts: Sequence[str]) -> list[str]:
     """Canonical SMILES of a data set.  Raises InputError that names the row of one that cannot be read."""
-    return [Chem.MolToSmiles(smiles.parse(text, f"{where}: row {row}")) for row, text in enumerate(texts)]
+    found = [Chem.MolToSmiles(smiles.parse(text, f"{where}: row {row}")) for row, text in enumerate(texts)]
+    for row, text in enumerate(found):
+        if (count := len(smiles.tokens(text))) > smiles.LONGEST:
+            raise InputError(f"{where}: row {row} has {count} tokens, the models read {smiles.LONGEST}; leave it out")
+    return found
 
 
 def split(name: str, seed: str, size: int, data: Data) -> Arrays:

@@ -5,12 +5,13 @@ Items: `strong` and one per rung (`smiles-8-seed-0`, `morgan-8-seed-0`), each wi
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.core import streams
+from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
@@ -19,6 +20,7 @@ from pipeline.experiments.molecules.common.rungs import STRONG, Rung, table, wea
 from pipeline.experiments.molecules.settings import Represent, Settings
 from pipeline.models.molecules import hub, minimol, morgan, pretraining, transformer
 
+HOME = artifacts.ARTIFACTS / "features"
 CHUNK = 500  # molecules a worker reads with MiniMol at a time
 
 Unit = tuple[Any, ...]
@@ -73,9 +75,9 @@ def pretrain(rung: Rung, layers: int, attention_heads: int, data: Mapping[str, A
     return {**features, **stored, "weights.size": np.array(size), "losses": losses}
 
 
-def read_minimol(texts: list[str], path: Any) -> Arrays:
+def read_minimol(texts: list[str], path: Path, home: Path) -> Arrays:
     """MiniMol's features of some molecules."""
-    return {"features": minimol.represent(texts, path)}
+    return {"features": minimol.read(texts, path, home)}
 
 
 def read_hub(texts: list[str], model: str, revision: str) -> Arrays:
@@ -100,7 +102,7 @@ def _strong(settings: Represent, molecules: pd.DataFrame) -> dict[str, Unit]:
     if settings.strong == "minimol":
         path = minimol.model_file()
         return {
-            f"strong-{first}": (read_minimol, texts[first : first + CHUNK], path)
+            f"strong-{first}": (read_minimol, texts[first : first + CHUNK], path, HOME.resolve())
             for first in range(0, len(texts), CHUNK)
         }
     if settings.strong == "hub":

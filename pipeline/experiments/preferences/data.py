@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 
 from pipeline.core import streams
+from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import sources, texts
+from pipeline.experiments.preferences.common import at_hand, designs, sources, texts
 from pipeline.experiments.preferences.settings import Data, Settings, TextSet
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Tables of every text set, and their report."""
     items: dict[str, Any] = {"report": {}}
-    for name, chosen in settings.data.datasets.items():
+    for name, chosen in at_hand.datasets(settings.data).items():
         items[name], items["report"][name] = prepare(name, chosen, settings.data)
     return items
 
@@ -36,8 +37,15 @@ def prepare(name: str, chosen: TextSet, data: Data) -> tuple[pd.DataFrame, dict[
         "equal_pairs_left_out": sum(len(made[part]) - len(unequal[part]) for part in made),
         "shared_prompts": shared,
     }
+    for part, own in parts.items():
+        if own.empty:
+            raise InputError(f"text set '{name}', {part}: no row is left, all pairs are equal texts; correct the file")
     table = pd.concat([table.assign(part=part) for part, table in parts.items()], ignore_index=True)
-    return _slots(name, table.assign(prompt=pd.factorize(table["prompt"])[0]), data.seed), report
+    if conflicting := texts.count_conflicts(name, made.values()):
+        report["conflicting_rows"] = conflicting
+    table = _slots(name, table.assign(prompt=pd.factorize(table["prompt"])[0]), data.seed)
+    texts.both_classes(name, table, designs.labels(table))
+    return table, report
 
 
 def _slots(name: str, table: pd.DataFrame, seed: int) -> pd.DataFrame:

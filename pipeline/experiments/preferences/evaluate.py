@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import designs, finetuned, measured, recovery, students
+from pipeline.experiments.preferences.common import at_hand, designs, finetuned, measured, recovery, students
 from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.settings import Settings
 from pipeline.measures import classification as measures
@@ -24,6 +24,8 @@ Array = np.ndarray
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every set and seed, and their summary."""
+    missing = at_hand.left_out(settings, upstream)
+    settings = at_hand.present(settings, upstream)
     bundles = (upstream["data"], upstream["weak"], upstream["strong"])
     units = designs.units(settings, upstream["data"])
     values = pool.map(measure, {name: (unit, settings, *bundles) for name, unit in units.items()})
@@ -34,7 +36,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     groups = ("dataset", "weak", "strong", "loss")
     metrics = by_unit(main, "seed", groups, settings.evaluate.confidence)
     own = {"pretrained": pretrained(upstream), "precision": precision(settings, upstream)}
-    return {"cells": cells, "metrics": {**own, **metrics}}
+    told = {"left_out": missing} if missing else {}
+    return {"cells": cells, "metrics": {**own, **metrics, **told}}
 
 
 def measure(
@@ -114,7 +117,7 @@ def _table(unit: Unit, columns: Arrays, settings: Settings, data: Mapping[str, p
     plans = {rung: students.plan(settings, rung, unit.distinct) for rung in settings.strong.rungs}
     made = pd.concat([measured.labelled(plan, found[rung]) for rung, plan in plans.items()])
     made = made.assign(epoch=settings.strong.fit.epochs)
-    if "curves" in found:
+    if "curves" in found and settings.strong.curves:
         epochs, plan = settings.strong.curves.epochs, students.curves(settings)
         followed = measured.labelled(plan * len(epochs), found["curves"])
         made = pd.concat([made, followed.assign(epoch=np.repeat(epochs, len(plan)))])

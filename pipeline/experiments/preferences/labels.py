@@ -12,12 +12,13 @@ import numpy as np
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import designs
+from pipeline.experiments.preferences.common import at_hand, designs
 from pipeline.experiments.preferences.settings import Labels, Settings
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Weak labels of every set and seed."""
+    settings = at_hand.present(settings, upstream)
     units = designs.units(settings, upstream["data"])
     return {name: label(upstream["weak"][name], settings.labels, name, unit.seed) for name, unit in units.items()}
 

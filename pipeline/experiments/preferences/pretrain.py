@@ -5,13 +5,14 @@ parameters, tokens, loss along training and on held-out documents of each corpus
 """
 
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import artifacts, files
 from pipeline.core.errors import InputError
-from pipeline.experiments.preferences.common import models
+from pipeline.experiments.preferences.common import at_hand, models
 from pipeline.experiments.preferences.common.pretraining import Pretrain
 from pipeline.experiments.preferences.settings import Settings
 from pipeline.scale import language, pretraining, throughput
@@ -19,19 +20,31 @@ from pipeline.scale.language import Shape
 
 
 def run(settings: Settings, home: Path, partial: Path) -> None:
-    """Every model of the table, the smallest first; one made by the same recipe and code stays as it is."""
+    """Every model of the table, the smallest first; one made by the same recipe and code stays as it is.
+
+    Where a corpus is at hand nowhere, none: the rungs that stand on them are then left out, see at_hand.py.
+    """
     block = settings.pretrain
+    if block is None or not block.models:
+        home.mkdir(parents=True, exist_ok=True)
+        _drop(home, keep=set())
+        return
+    (home / at_hand.NOTE).unlink(missing_ok=True)
     wanted = {name: recipe_of(block, name) for name in block.models}
     _drop(home, keep=set(wanted))
     todo = [name for name, one in wanted.items() if not _is_made(home / name, one)]
     if not todo:
         return
+    if absent := [corpus.path for corpus in block.corpora.values() if not files.at_hand(corpus)]:
+        told = (
+            f"{', '.join(todo)}: left out, for the corpora {', '.join(absent)} are neither in data/ nor in W2S_MIRROR"
+        )
+        print(told, file=sys.stderr)
+        artifacts.write_json(home / at_hand.NOTE, todo)
+        return
     shared = pretraining.identity(_shared(block))[:16]
     _drop(partial, keep={shared})
-    paths = {
-        name: files.found(f"corpus '{name}'", corpus, "take it out of the pretrain block's corpora")
-        for name, corpus in block.corpora.items()
-    }
+    paths = {name: files.found(f"corpus '{name}'", corpus) for name, corpus in block.corpora.items()}
     found = pretraining.material(ladder(block), paths, partial / shared)
     for name in sorted(todo, key=lambda name: block.models[name].hidden * block.models[name].layers):
         make(name, block, found, home / name, partial / shared, wanted[name])

@@ -7,6 +7,7 @@ training records of the study's own models.
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,26 @@ import pandas as pd
 
 from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
+from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import models
+from pipeline.experiments.preferences.common import at_hand, models
 from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.experiments.preferences.settings import Pretrained, Represent, Settings
-from pipeline.language import cache, loading
+from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Features of every set; a unit is one part of one set read by one model in one precision."""
-    represent, units = settings.represent, {}
+    settings = at_hand.present(settings, upstream)
+    absent, units = at_hand.rungs(settings.represent), {}
+    if absent:
+        print(f"rungs left out, for their networks could not be pretrained: {', '.join(absent)}", file=sys.stderr)
+    settings = at_hand.without(settings, settings.data.datasets, absent)
+    represent = settings.represent
+    if not represent.ladder:
+        raise InputError("{where}: no rung is left without the corpora of pretrain; set W2S_MIRROR to their folder")
     places = {name: models.place(model) for name, model in represent.models.items() if _used(name, represent)}
     for dataset, chosen in settings.data.datasets.items():
         table = upstream["data"][dataset]
@@ -39,18 +48,13 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
                     order = cache.Order(place.identity, precision, views, represent.max_tokens, texts_of(some))
                     units[_unit(name, part, model, place)] = (model, place, order, _signs(some), HOME.resolve())
     found = pool.map(read, units)
-    return {**_bundle(found, represent), "pretrained": _records(represent)}
+    missing = {at_hand.LEFT_OUT: absent} if absent else {}
+    return {**_bundle(found, represent), "pretrained": _records(represent), **missing}
 
 
 def read(model: str, place: models.Place, order: cache.Order, signs: np.ndarray | None, home: Path) -> Arrays:
     """Features of one part: `<layer>.<pooling>` -> (rows, hidden), `lengths` -> tokens of each text."""
-
-    def load() -> loading.Loaded:
-        loaded = models.loader(place, order.precision)()
-        models.check_layers(model, loaded, order.read_outs)
-        return loaded
-
-    read_out = cache.features(order, load, home)
+    read_out = models.features(model, place, order, home)
     tokens = {"lengths": read_out.pop("lengths"), "limit": np.array([order.max_tokens])}
     if signs is None:
         return {**read_out, **tokens}

@@ -1,10 +1,32 @@
 """Settings of the language-model study; defaults live in params.yaml, sources of each number in DEVIATIONS.md."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
-from pipeline.core.config import Block, Count, Fraction, Names, NonNegative, Positive, Seed, Seeds, Word
+from pipeline.core.config import (
+    Block,
+    Count,
+    DottedName,
+    Fraction,
+    Name,
+    Names,
+    NonNegative,
+    Positive,
+    Seed,
+    Seeds,
+    Word,
+    meant,
+)
 from pipeline.core.files import File, Sha256
 from pipeline.experiments.preferences.common.pretraining import Pretrain
 from pipeline.language import losses
@@ -42,6 +64,9 @@ Files = dict[Literal["truth", "weak", "test", "pool"], File]
 Source = Annotated[Annotated[Files, Tag("local")] | Annotated[Hub, Tag("hub")], Discriminator(_named)]
 
 
+ROLES = {"preference": ("chosen", "rejected"), "classification": ("text", "label")}
+
+
 class TextSet(Block):
     """A text set: where its rows are, which columns play which role, and how many are used."""
 
@@ -49,7 +74,8 @@ class TextSet(Block):
     source: Source
     columns: dict[Word, Word]
     format: Literal["plain", "sciq", "boolq"] = "plain"
-    separator: Word
+    separator: Word | None = None  # what stands before its last occurrence is the prompt; none: the whole text is
+    positive: Word | None = None  # of labels that are two words: the one that is 1
     sizes: dict[Literal["truth", "weak", "test"], Count]
 
     @model_validator(mode="after")
@@ -59,14 +85,37 @@ class TextSet(Block):
             raise ValueError("name the parts truth, weak and test, or a single pool to be divided")
         if set(self.sizes) != {"truth", "weak", "test"}:
             raise ValueError("sizes give the rows of truth, weak and test")
+        roles = ROLES[self.task] if self.format == "plain" else self.columns
+        for role in roles:
+            if role not in self.columns:
+                given = ", ".join(self.columns)
+                raise ValueError(f"columns name {given}, but a set of the task {self.task} needs {role} as well")
+        for role, column in self.columns.items():
+            if list(self.columns.values()).count(column) > 1:
+                raise ValueError(f"columns.{role} is '{column}', which plays another role too; name each column once")
+            if role not in roles:
+                raise ValueError(f"columns.{role} is no role of the task {self.task}; take {', '.join(roles)}")
+        if not isinstance(self.source, Hub):
+            hashes = [file.sha256 for file in self.source.values()]
+            for part, file in self.source.items():
+                if hashes.count(file.sha256) > 1:
+                    raise ValueError(
+                        f"source.{part} is the file of another part too ({file.path}); give each part its own rows, or "
+                        "one file as pool, which is then divided"
+                    )
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Snapshots hold the settings that made them: a key that came later is left out where it says nothing.
+        return {key: value for key, value in handler(self).items() if key != "positive" or value is not None}
 
 
 class Data(Block):
     """Text sets and the seed of their coins."""
 
     seed: Seed
-    datasets: Annotated[dict[str, TextSet], Field(min_length=1)]
+    datasets: Annotated[dict[Name, TextSet], Field(min_length=1)]
 
 
 class Package(Block):
@@ -110,8 +159,8 @@ class View(Block):
 class Represent(Block):
     """Models, the ladder of views, and how texts are read."""
 
-    models: Annotated[dict[str, Model], Field(min_length=1)]
-    ladder: Annotated[dict[str, View], Field(min_length=1)]
+    models: Annotated[dict[DottedName, Model], Field(min_length=1)]
+    ladder: Annotated[dict[DottedName, View], Field(min_length=1)]
     precision: Literal["bfloat16", "float32"]
     float32_rows: dict[str, Count]  # first rows of each part of these sets, read again in float32
     max_tokens: Count
@@ -119,8 +168,7 @@ class Represent(Block):
     @model_validator(mode="after")
     def _views_are_of_models(self) -> "Represent":
         for name, view in self.ladder.items():
-            if view.model not in self.models:
-                raise ValueError(f"rung '{name}' needs the model '{view.model}', which is not in the table of models")
+            known(f"ladder.{name}.model", view.model, "represent.models", self.models)
         return self
 
 
@@ -151,7 +199,7 @@ class Weak(Block):
     seeds: Seeds
     parts: Literal["published", "redrawn"]
     also_distinct_prompts: bool
-    teachers: Annotated[dict[str, Teacher], Field(min_length=1)]
+    teachers: Annotated[dict[DottedName, Teacher], Field(min_length=1)]
     fit: Fit
 
 
@@ -199,17 +247,17 @@ class Strong(Block):
     noise_losses: tuple[str, ...]
     chain: tuple[str, ...]  # of bootstrapping, before the focus
     fit: Fit
-    curves: Curves
-    full: Full
+    curves: Curves | None = None
+    full: Full | None = None
 
     @model_validator(mode="after")
     def _losses_are_known(self) -> "Strong":
-        named = (*self.pair_losses, *self.losses, *self.hard_losses, *self.noise_losses, *self.curves.losses)
-        for name in (*named, self.full.loss):
+        named = (*self.pair_losses, *self.losses, *self.hard_losses, *self.noise_losses)
+        named += self.curves.losses if self.curves else ()
+        for name in (*named, *((self.full.loss,) if self.full else ())):
             if name != BOOTSTRAPPING:
                 losses.by_name(name)
-        if self.focus not in self.rungs:
-            raise ValueError(f"focus is '{self.focus}', which is not among the rungs")
+        known("strong.focus", self.focus, "strong.rungs", self.rungs)
         return self
 
 
@@ -223,10 +271,10 @@ class Evaluate(Block):
 
 
 class Settings(Block):
-    """All of a study with language models."""
+    """All of a study with language models; every name that one block takes from another is one that is there."""
 
     data: Data
-    pretrain: Pretrain
+    pretrain: Pretrain | None = None
     represent: Represent
     weak: Weak
     labels: Labels
@@ -234,23 +282,60 @@ class Settings(Block):
     evaluate: Evaluate
 
     @model_validator(mode="after")
-    def _names_are_of_the_ladder(self) -> "Settings":
-        ladder, teachers = self.represent.ladder, self.weak.teachers
-        used = {f"weak.teachers.{name}": item.rung for name, item in teachers.items()}
-        used |= {f"strong.rungs[{place}]": name for place, name in enumerate(self.strong.rungs)}
-        used |= {f"strong.chain[{place}]": name for place, name in enumerate(self.strong.chain)}
-        for where, rung in used.items():
-            if rung not in ladder:
-                raise ValueError(f"{where} is '{rung}', which is not in represent.ladder: {', '.join(ladder)}")
-        for teacher in (*self.labels.noise_teachers, *self.strong.curves.teachers):
-            if teacher not in teachers:
-                raise ValueError(f"'{teacher}' is not a teacher; choose from {', '.join(teachers)}")
-        for seed in self.strong.full.seeds:
+    def _names_are_known(self) -> "Settings":
+        ladder, teachers, strong = self.represent.ladder, self.weak.teachers, self.strong
+        for name, teacher in teachers.items():
+            known(f"weak.teachers.{name}.rung", teacher.rung, "represent.ladder", ladder)
+        for where, rungs in (("rungs", strong.rungs), ("chain", strong.chain)):
+            for place, rung in enumerate(rungs):
+                known(f"strong.{where}[{place}]", rung, "represent.ladder", ladder)
+        for place, name in enumerate(self.labels.noise_teachers):
+            known(f"labels.noise_teachers[{place}]", name, "weak.teachers", teachers)
+        for place, name in enumerate(strong.curves.teachers if strong.curves else ()):
+            known(f"strong.curves.teachers[{place}]", name, "weak.teachers", teachers)
+        for name in self.represent.float32_rows:
+            known("represent.float32_rows", name, "data.datasets", self.data.datasets)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_finetuned_is_known(self) -> "Settings":
+        full = self.strong.full
+        if full is None:
+            return self
+        for place, name in enumerate(full.datasets):
+            known(f"strong.full.datasets[{place}]", name, "data.datasets", self.data.datasets)
+        for seed in full.seeds:
             if seed not in self.weak.seeds:
                 raise ValueError(f"strong.full.seeds holds {seed}, which is not in weak.seeds; add it there")
-        for teacher, strong in self.strong.full.pairs:
-            if teacher not in teachers or strong not in ladder:
-                raise ValueError(
-                    f"strong.full.pairs holds {teacher}, {strong}; give a teacher and a rung of the ladder"
-                )
+        for place, (teacher, rung) in enumerate(full.pairs):
+            known(f"strong.full.pairs[{place}][0]", teacher, "weak.teachers", self.weak.teachers)
+            known(f"strong.full.pairs[{place}][1]", rung, "represent.ladder", self.represent.ladder)
+        for key, part, rows in (("rows", "weak", full.rows), ("test_rows", "test", full.test_rows)):
+            most = max((self.data.datasets[name].sizes[part] for name in full.datasets), default=rows)
+            _at_most(f"strong.full.{key}", rows, f"the largest data.datasets.<set>.sizes.{part}", most)
         return self
+
+    @model_validator(mode="after")
+    def _no_more_rows_than_there_are(self) -> "Settings":
+        for name, chosen in self.data.datasets.items():
+            sizes = {part: (f"data.datasets.{name}.sizes.{part}", chosen.sizes[part]) for part in chosen.sizes}
+            for teacher, asked in self.weak.teachers.items():
+                _at_most(f"weak.teachers.{teacher}.labels", asked.labels, *sizes["truth"])
+            _at_most("evaluate.bins", self.evaluate.bins, *sizes["test"])
+            for part in sizes if name in self.represent.float32_rows else ():
+                _at_most(f"represent.float32_rows.{name}", self.represent.float32_rows[name], *sizes[part])
+        return self
+
+
+def known(key: str, value: str, table: str, names: Iterable[str]) -> None:
+    """Raise ValueError where one block names what the table of another does not hold."""
+    held = list(names)
+    if value not in held:
+        alike = meant(value, held)
+        hint = f"did you mean {alike}?" if alike else f"choose from {', '.join(held)}, or take it out"
+        raise ValueError(f"{key} is '{value}', which is not in {table}; {hint}")
+
+
+def _at_most(key: str, value: int, limit: str, most: int) -> None:
+    if value > most:
+        raise ValueError(f"{key} is {value}, more than the {most} rows of {limit}; lower it")

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import designs, finetuned, students
+from pipeline.experiments.preferences.common import at_hand, designs, finetuned, students
 from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.settings import Settings
 from pipeline.language import heads
@@ -24,6 +24,7 @@ Array = np.ndarray
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Frozen students of every set and seed, then finetuned ones."""
+    settings = at_hand.present(settings, upstream)
     bundles = (upstream["data"], upstream["represent"], upstream["labels"])
     units = {name: (unit, settings, *bundles) for name, unit in designs.units(settings, upstream["data"]).items()}
     return pool.map(train, units) | pool.map(finetuned.train, finetuned.units(settings, *bundles))
@@ -50,7 +51,7 @@ def train(
         predicted = heads.predict(test, fitted)[0]
         found[f"{rung}/students"] = predicted[:-1].astype(np.float32)
         found[f"{rung}/ceiling"] = np.stack([predicted[-1], heads.predict(test, other)[0, 0]])
-        if rung == settings.strong.focus and not unit.distinct:
+        if rung == settings.strong.focus and settings.strong.curves and not unit.distinct:
             found["curves"] = followed(setting, x[setting.rows.weak], test, weak)
     return found if unit.distinct else found | twice_read(setting, represent)
 
@@ -103,7 +104,8 @@ def chained(setting: Setting, weak: Arrays) -> dict[str, Array]:
 
 def followed(setting: Setting, features: Array, test: Array, weak: Arrays) -> Array:
     """Predictions of the focus' students along training, (epochs, students, n)."""
-    plan, epochs = students.curves(setting.settings), setting.settings.strong.curves.epochs
+    curves = setting.settings.strong.curves
+    plan, epochs = students.curves(setting.settings), curves.epochs if curves else ()
     rates = [one.rate for one in plan]
     fitted = setting.fit(features, students.targets(plan, weak, {}), students.losses(plan), rates, epochs)
     return heads.predict(test, fitted).astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.preferences.common import designs
+from pipeline.experiments.preferences.common import at_hand, designs
 from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.settings import Settings, Teacher, Weak
 from pipeline.language import heads
@@ -20,6 +20,7 @@ from pipeline.language import heads
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Teachers of every set and seed."""
+    settings = at_hand.present(settings, upstream)
     units = designs.units(settings, upstream["data"])
     bundles = (upstream["data"], upstream["represent"])
     return pool.map(teach, {name: (unit, settings.weak, *bundles) for name, unit in units.items()})

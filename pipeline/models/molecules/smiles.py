@@ -12,12 +12,16 @@ from pipeline.core.errors import InputError
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNKNOWN, START, END, MASK = range(len(SPECIAL))
+HUGE = 10_000  # characters; beyond some 10,000 atoms RDKit ends the process without a word
+LONGEST = 510  # tokens of a molecule that the models read, START and END not counted
 # One token an atom: a bracket with all it holds, a two-letter halogen, a two-digit ring closure, or one character.
 TOKEN = re.compile(r"\[[^\]]+\]|Br|Cl|%\d\d|.")
 
 
 def parse(smiles: str, where: str) -> Chem.Mol:
     """Molecule of a SMILES.  Raises InputError that names ``where`` it stands when RDKit cannot read it."""
+    if len(smiles) > HUGE:
+        raise InputError(f"{where}: a SMILES of {len(smiles)} characters is more than RDKit can take; leave it out")
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
     if molecule is None or not molecule.GetNumAtoms():

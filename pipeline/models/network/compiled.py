@@ -1,13 +1,14 @@
 """The decorator of every kernel: compiled once per machine, and again when any file of this folder changes.
 
 numba's own cache looks only at the file of the function itself; a kernel would go on with yesterday's code of what it
-calls in other files.  Compiled kernels lie in W2S_KERNELS, by default beside the byte code of this folder; several
-clones may share one folder.
+calls in other files.  Compiled kernels lie in W2S_KERNELS (or NUMBA_CACHE_DIR), by default beside the byte code of this
+folder; several clones may share one folder.  Where none can be written, as in a read-only image, nothing is kept.
 """
 
 import hashlib
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from numba import config, njit
@@ -30,13 +31,24 @@ def fingerprint() -> str:
     return hashlib.sha256(sources).hexdigest()[:16]
 
 
-_HOME = Path(os.environ.get("W2S_KERNELS", _FOLDER / "__pycache__")).resolve()
+_HOME = Path(os.environ.get("W2S_KERNELS") or config.CACHE_DIR or _FOLDER / "__pycache__").resolve()
 _CACHE = str(_HOME / f"kernels-{fingerprint()}")
 _LOCATOR = f"{ByContent.__module__}.{ByContent.__qualname__}"
 
 
+@cache
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 def kernel(function: Callable) -> Callable:
-    """numba.njit with plain IEEE arithmetic, cached."""
+    """numba.njit with plain IEEE arithmetic, cached where there is a place to write."""
+    if not _is_writable(Path(_CACHE)):
+        return njit(function)
     previous = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = _CACHE, _LOCATOR
     try:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.core import files
+from pipeline.core import files, tabular
 from pipeline.core.errors import InputError
 from pipeline.core.files import File
 
+NO_MOLECULE = ("", "na", "nan", "none", "null")  # as spreadsheets and libraries write an empty cell; no SMILES
 PARTS = ("train", "valid", "test")
 
 
@@ -32,7 +33,7 @@ SOURCES = {
 def dataset(name: str, file: File) -> tuple[Path, list[str], np.ndarray]:
     """Place, SMILES and labels (n,) of a data set, in file order.  Raises InputError that names a bad label's row."""
     path, column = files.found(f"data set {name}", file), SOURCES[name].label
-    table = pd.read_csv(path, dtype=str)
+    table = tabular.read(path, f"data set {name}")
     for wanted in ("smiles", column):
         if wanted not in table:
             raise InputError(f"{path} lacks the column {wanted}; correct or restore the file")
@@ -44,7 +45,13 @@ def dataset(name: str, file: File) -> tuple[Path, list[str], np.ndarray]:
             f"{path}: row {row} has the label '{table[column][row]}' under '{column}', which is not a number; correct "
             "or restore the file"
         )
-    return path, [text.strip() for text in table["smiles"]], labels
+    if (labels == labels[0]).all():
+        raise InputError(f"{path}: all labels under '{column}' are {labels[0]:g}; correct or restore the file")
+    texts = [text.strip() for text in table["smiles"]]
+    for row, text in enumerate(texts):
+        if text.lower() in NO_MOLECULE:
+            raise InputError(f"{path}: row {row} has no SMILES ('{text}'); correct or restore the file")
+    return path, texts, labels
 
 
 def split(name: str, seed: str, size: int, file: File) -> dict[str, np.ndarray]:

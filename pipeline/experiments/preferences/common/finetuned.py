@@ -19,7 +19,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.experiments.preferences.common import designs, measured, models
 from pipeline.experiments.preferences.common.designs import Unit
 from pipeline.experiments.preferences.common.students import Student
-from pipeline.experiments.preferences.settings import Settings
+from pipeline.experiments.preferences.settings import Full, Settings
 from pipeline.language import reading
 from pipeline.language.reading import ReadOut
 
@@ -48,7 +48,7 @@ def units(
 
 def train(settings: Settings, rung: str, rows: list, test: list, labels: np.ndarray, seed: int, home: Path) -> Arrays:
     """`test`: probabilities of one finetuned network, (n',); read from ``home`` where it lies there."""
-    full, view = settings.strong.full, settings.represent.ladder[rung]
+    full, view = asked(settings), settings.represent.ladder[rung]
     where = models.place(settings.represent.models[view.model])
     order = {
         "model": where.identity,
@@ -90,8 +90,8 @@ def cells(
     settings: Settings, data: Mapping[str, Any], weak: Mapping[str, Arrays], strong: Mapping[str, Arrays]
 ) -> Iterator[pd.DataFrame]:
     """A table a finetuned student; none where nothing was finetuned."""
-    full = settings.strong.full
     for dataset, rung, teacher, seed in _runs(settings):
+        full = asked(settings)
         if teacher == TRUTH:
             continue
         unit = Unit(dataset, seed)
@@ -115,7 +115,7 @@ def cells(
 
 def parts_of(table: pd.DataFrame, settings: Settings, unit: Unit) -> designs.Parts:
     """Rows of each part, the weak and the test part cut to what is used."""
-    parts, full = designs.parts(table, unit, settings.weak), settings.strong.full
+    parts, full = designs.parts(table, unit, settings.weak), asked(settings)
     return parts._replace(weak=parts.weak[: full.rows], test=parts.test[: full.test_rows])
 
 
@@ -128,8 +128,16 @@ def texts(table: pd.DataFrame, rows: np.ndarray) -> list[tuple[str, ...]]:
     return [(rejected, chosen) if swapped else (chosen, rejected) for chosen, rejected, swapped in slots]
 
 
+def asked(settings: Settings) -> Full:
+    """Settings of finetuning, where something is finetuned."""
+    assert settings.strong.full is not None
+    return settings.strong.full
+
+
 def _runs(settings: Settings) -> Iterator[tuple[str, str, str, int]]:
     full = settings.strong.full
+    if full is None:
+        return
     wanted = {rung: [TRUTH, *(teacher for teacher, other in full.pairs if other == rung)] for _, rung in full.pairs}
     for dataset in full.datasets:
         for rung, teachers in wanted.items():

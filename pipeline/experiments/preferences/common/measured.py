@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
+from pipeline.core.errors import InputError
 from pipeline.experiments.preferences.common import designs, recovery
 from pipeline.experiments.preferences.common.students import Student
 from pipeline.experiments.preferences.settings import Evaluate
@@ -37,10 +38,16 @@ class Scene(NamedTuple):
 def scene(table: pd.DataFrame, parts: designs.Parts, seed: int, settings: Evaluate, dataset: str) -> Scene:
     """What all students of a unit are measured on."""
     prompts = table["prompt"].to_numpy()
+    truth = designs.labels(table)[parts.test] > 0.5
+    if truth.all() or not truth.any():
+        raise InputError(
+            f"text set '{dataset}', seed {seed}: all {len(truth)} test rows have the label {int(truth.all())}; raise "
+            f"data.datasets.{dataset}.sizes.test in {{where}}"
+        )
     trained = np.concatenate([parts.truth, parts.weak])
     stream = streams.generator(seed, f"preferences/{dataset}/bootstrap")
     return Scene(
-        designs.labels(table)[parts.test] > 0.5,
+        truth,
         ~np.isin(prompts[parts.test], prompts[trained]),
         recovery.weights(len(parts.test), settings.resamples, stream),
     )
@@ -82,7 +89,9 @@ def _among(hits: Array, rows: Array) -> Array:
 
 def two_classes(probability: Array) -> Array:
     """Probabilities of class 1 as distributions: (...) -> (..., 2)."""
-    return np.stack([1 - probability, probability], axis=-1).astype(np.float64)
+    # In float64 before 1 - p is taken: in float32 the two sum to 1 only up to 6e-8, and a divergence falls below 0.
+    probability = np.asarray(probability, dtype=np.float64)
+    return np.stack([1 - probability, probability], axis=-1)
 
 
 def labelled(plan: Sequence[Student], columns: Arrays) -> pd.DataFrame:

@@ -1,15 +1,13 @@
-"""Where text sets come from: files of this repository, files of the mirror, or the hub; read through `datasets`.
+"""Where text sets come from: files of this repository, of a user's own, of the mirror, or the hub.
 
-A set of the hub is read at its pinned revision.
+A set of the hub is read through `datasets`, at its pinned revision.
 """
 
-import lzma
 from collections.abc import Mapping
 
-import datasets
 import pandas as pd
 
-from pipeline.core import artifacts, files
+from pipeline.core import artifacts, files, tabular
 from pipeline.core.errors import InputError
 from pipeline.experiments.preferences.settings import Hub, TextSet
 
@@ -17,46 +15,39 @@ CACHE = artifacts.ARTIFACTS / "datasets"
 
 
 def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
-    """Rows of each part (or of the pool and the test part) with the columns that the set's format names."""
-    datasets.disable_progress_bars()
+    """Rows of each part (or of the pool) with the columns that the set's format names, under the names of the roles."""
+    owner, key = f"text set '{name}'", f"data.datasets.{name}"
     if isinstance(settings.source, Hub):
         loaded = _from_hub(name, settings.source)
     else:
         remedy = f"take '{name}' out of data.datasets in {{where}}"
-        paths = {part: str(files.found(f"text set '{name}'", file, remedy)) for part, file in settings.source.items()}
-        loaded = {part: _from_file(name, path) for part, path in paths.items()}
-    return {part: _columns(name, part, rows, settings) for part, rows in loaded.items()}
+        paths = {part: files.found(owner, file, remedy) for part, file in settings.source.items()}
+        loaded = {part: tabular.read(path, owner) for part, path in paths.items()}
+    tables = {}
+    for part, rows in loaded.items():
+        tables[part] = tabular.columns(rows, settings.columns, f"{owner}, {part}", f"{key}.columns in {{where}}")
+        if part != "pool" and len(rows) < settings.sizes[part]:
+            raise InputError(
+                f"{owner}, {part}: there are {len(rows)} rows, fewer than the {settings.sizes[part]} asked for; lower "
+                f"{key}.sizes.{part} in {{where}}"
+            )
+    return tables
 
 
-def _from_file(name: str, path: str) -> datasets.Dataset:
-    try:
-        return datasets.load_dataset("json", data_files=path, cache_dir=str(CACHE), split="train")
-    except (OSError, EOFError, ValueError, lzma.LZMAError, datasets.exceptions.DatasetsError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:200]
-        raise InputError(f"text set '{name}': {path} cannot be read as lines of JSON ({reason}); restore it") from None
+def _from_hub(name: str, source: Hub) -> Mapping[str, pd.DataFrame]:
+    import datasets  # slow, and only needed here
 
-
-def _from_hub(name: str, source: Hub) -> Mapping[str, datasets.Dataset]:
+    datasets.disable_progress_bars()
     options = {"revision": source.revision, "cache_dir": str(CACHE)}
     try:
         return {
-            part: datasets.load_dataset(source.name, source.config, split=split, **options)
+            part: datasets.load_dataset(source.name, source.config, split=split, **options).to_pandas()
             for part, split in source.splits.items()
         }
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        reason, remedy = " ".join(str(error).split())[:200], "connect to the hub once"
+        if "scripts are no longer supported" in reason:
+            remedy = "take a revision that holds data files, for example that of the hub's branch refs/convert/parquet"
         raise InputError(
-            f"text set '{name}': {source.name}@{source.revision} cannot be loaded ({reason}); connect to the hub once"
+            f"text set '{name}': {source.name}@{source.revision} cannot be loaded ({reason}); {remedy}"
         ) from None
-
-
-def _columns(name: str, part: str, rows: datasets.Dataset, settings: TextSet) -> pd.DataFrame:
-    wanted = settings.columns
-    missing = sorted(set(wanted.values()) - set(rows.column_names))
-    if missing:
-        raise InputError(
-            f"text set '{name}', {part}: there is no column '{missing[0]}', only {', '.join(rows.column_names)}; "
-            f"correct data.datasets.{name}.columns in {{where}}"
-        )
-    table = rows.select_columns(list(wanted.values())).to_pandas()
-    return table.rename(columns={column: role for role, column in wanted.items()})

@@ -53,8 +53,10 @@ def plan(settings: Settings, rung: str, distinct: bool = False) -> list[Student]
 
 
 def curves(settings: Settings) -> list[Student]:
-    """Students of the focus that are followed over epochs."""
+    """Students of the focus that are followed over epochs; none where none are asked for."""
     curves = settings.strong.curves
+    if curves is None:
+        return []
     return [
         Student("curve", settings.strong.focus, teacher, "soft", 0.0, loss, rate)
         for teacher in curves.teachers

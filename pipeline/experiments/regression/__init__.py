@@ -1,0 +1,1 @@
+"""Regression on data of one's own, texts or molecules: ridge heads on frozen representations."""
