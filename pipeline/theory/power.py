@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from pipeline.theory.intervals import binomial_ends
+from .intervals import binomial_ends
 
 POWER = 0.8
 MOST = 1_000_000
