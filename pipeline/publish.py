@@ -7,12 +7,11 @@ python -m pipeline.publish --check        what each snapshot is older than: sett
 import importlib.metadata
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import artifacts, cells, experiments, keys, stage
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 from pipeline.core.experiments import BLOCKS, Experiment
 
 REVISION = Path(".revision")  # written by pipeline.pack, for a machine without git history
@@ -21,12 +20,13 @@ PACKAGES = ("numpy", "numba", "scipy", "torch", "transformers", "rdkit", "datase
 
 def main() -> None:
     """Publish the study named on the command line, or say how old the snapshots are."""
-    if len(sys.argv) != 2:
+    given = words(__doc__)
+    if len(given) != 1:
         raise InputError("usage: python -m pipeline.publish <study>, or --check")
-    if sys.argv[1] == "--check":
+    if given == ["--check"]:
         check()
     else:
-        publish(sys.argv[1])
+        publish(given[0])
 
 
 def check() -> None:

@@ -163,4 +163,4 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    command_line(main)
+    command_line(main, __doc__)
