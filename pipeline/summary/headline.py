@@ -68,8 +68,9 @@ def written(columns: list[str], unit: str, rows: list[tuple[tuple[str, ...], dic
 
 
 def headlines(table: pd.DataFrame, own: Iterable[str], name: str) -> dict[str, dict[str, float]]:
-    """Of the first kind of student of every data set or panel, one without a training curve where there is one:
-    gain, and gain over misfit, each a mean over units.
+    """Gain, and gain over misfit, of the first kind of student of every data set or panel, each a mean over units.
+
+    First comes one without a training curve, and measured in B's direction, where there are such.
     """
     columns, plain = kinds(table, own)
     place = next((column for column in PLACES if column in columns), None)
@@ -77,6 +78,8 @@ def headlines(table: pd.DataFrame, own: Iterable[str], name: str) -> dict[str, d
     for value, group in plain.groupby(place, sort=False) if place else [(name, plain)]:
         if "epoch" in group and group["epoch"].isna().any():
             group = group[group["epoch"].isna()]
+        if "direction" in group and (group["direction"] == "reverse").any():
+            group = group[group["direction"] == "reverse"]
         _, first = next(iter(group.groupby(columns, dropna=False, sort=False))) if columns else (None, group)
         units = [member for _, member in first.groupby(_unit(plain), dropna=False)]
         told[str(value)] = {
