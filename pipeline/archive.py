@@ -6,23 +6,23 @@ The anonymous one carries no history, and none is made when a file names one of 
 """
 
 import gzip
-import sys
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
 from pipeline import git, pack
 from pipeline.core import artifacts
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 
 NAME = "weak-to-strong-artifact"
 
 
 def main() -> None:
     """Write the archive and say where it is."""
-    if sys.argv[1:] not in ([], ["--anonymous"]):
+    given = words(__doc__)
+    if given not in ([], ["--anonymous"]):
         raise InputError("usage: python -m pipeline.archive [--anonymous]")
-    anonymous = len(sys.argv) == 2
+    anonymous = bool(given)
     files = pack.tracked()
     if anonymous:
         refuse_names(files, authors())

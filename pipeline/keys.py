@@ -31,4 +31,4 @@ def made() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command_line(main)
+    command_line(main, __doc__)

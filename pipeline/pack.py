@@ -3,7 +3,6 @@
 python -m pipeline.pack [archive]        by default artifacts/pack.tar
 """
 
-import sys
 import tarfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,7 +11,7 @@ from typing import IO
 
 from pipeline import git, publish
 from pipeline.core import artifacts, experiments, files
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 
 LIMIT = 64 * 2**20
 ARCHIVE = artifacts.ARTIFACTS / "pack.tar"
@@ -23,9 +22,10 @@ LEFT_OUT = ("notebooks", "paper_figures", "published", "report", "results")
 
 def main() -> None:
     """Make the archive, and say what is in it and how to use it."""
-    if len(sys.argv) > 2:
+    given = words(__doc__)
+    if len(given) > 1:
         raise InputError("usage: python -m pipeline.pack [archive]")
-    target = Path(sys.argv[1]) if len(sys.argv) == 2 else ARCHIVE
+    target = Path(given[0]) if given else ARCHIVE
     studies = gpu_studies()
     contents = {**sources(), **mirrored(studies)}
     pack(target, contents)

@@ -3,19 +3,19 @@
 python -m pipeline.pretrain preferences
 """
 
-import sys
 import time
 
 from pipeline.core import artifacts, experiments, parallel, stage
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 from pipeline.core.experiments import PRETRAIN
 
 
 def main() -> None:
     """Pretrain the models of the study named on the command line."""
-    if len(sys.argv) != 2:
+    given = words(__doc__)
+    if len(given) != 1:
         raise InputError("usage: python -m pipeline.pretrain <study>, for example preferences")
-    run(sys.argv[1])
+    run(given[0])
 
 
 def run(study: str) -> None:

@@ -3,7 +3,6 @@
 python -m pipeline.readme
 """
 
-import argparse
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -185,5 +184,4 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    command_line(main)
+    command_line(main, __doc__)

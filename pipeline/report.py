@@ -173,4 +173,4 @@ def deviations() -> Markup:
 
 
 if __name__ == "__main__":
-    command_line(main)
+    command_line(main, __doc__)

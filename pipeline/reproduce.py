@@ -16,19 +16,19 @@ import pandas as pd
 
 from pipeline import lock, readme, reference
 from pipeline.core import artifacts
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 from pipeline.summary.census import VERDICTS, Count, census
 
 
 def main() -> None:
     """dvc repro, then the summary a newcomer needs."""
-    started = time.perf_counter()
+    started, options = time.perf_counter(), words(__doc__)
     _without_git()
     reference.keep()
     committed = {path.parent.name: _committed(path) for path in _cells()}
     # Stages call plain `python`: let that be the one that runs here.
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "dvc", "repro", *sys.argv[1:]]
+    command = [sys.executable, "-m", "dvc", "repro", *options]
     with lock.guarded():
         code = subprocess.run(command, env=environment, check=False).returncode
     if code:

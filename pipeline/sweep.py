@@ -21,7 +21,7 @@ from pipeline.sweeping import cells, grid, summary
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="Run an experiment at every point of a grid.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="a file sweeps/<name>.yaml")
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="of a dask cluster; as W2S_SCHEDULER")
     chosen = parser.parse_args()

@@ -223,4 +223,4 @@ def _described(column: Column, row: int, room: float) -> str:
 
 
 if __name__ == "__main__":
-    command_line(main)
+    command_line(main, __doc__)

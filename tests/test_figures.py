@@ -226,6 +226,8 @@ def test_notebooks_are_stripped(path: Path) -> None:
 def test_a_notebook_is_a_text_beside_the_same_few_lines() -> None:
     generic = nbformat.read(ROOT / "notebooks/figures.ipynb", as_version=4)
     for path in NOTEBOOKS:
+        if path.stem == "own_arrays":  # of no figure; tests/test_assess.py runs it
+            continue
         notebook = nbformat.read(path, as_version=4)
         assert notebook.cells[-1].source == generic.cells[-1].source
         if path.stem != "figures":

@@ -153,7 +153,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         {"strong.synthetic", "evaluate.synthetic"},
     ),
     "params of the last verb": (
-        swapped("floors: [0.01, 0.05]          # gammas", "floors: [0.02, 0.05]          # gammas"),
+        swapped("is looked at as well\n    - 0.01", "is looked at as well\n    - 0.02"),
         {"evaluate.kl", "reliability.kl"},
     ),
 }
@@ -199,7 +199,7 @@ def test_nothing_runs_twice_and_no_study_shows(tiny_clone: Path) -> None:
 
 def test_metrics_and_plots_are_known_to_dvc(tiny_clone: Path) -> None:
     metrics = json.loads(dvc(tiny_clone, "metrics", "show", "--json"))
-    assert any(name.endswith("results/synthetic/metrics.json") for name in metrics[""]["data"])
+    assert any(name.endswith("results/synthetic/headline.json") for name in metrics[""]["data"])
     shown = dvc(tiny_clone, "plots", "show", "--json")
     assert "gain" in shown and "misfit" in shown
 

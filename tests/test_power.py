@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.summary import power
-from pipeline.theory import intervals
+from pipeline.theory import intervals, power
 
 
 @pytest.mark.parametrize(("distance", "overlap"), [(1.0, 0.0), (0.5, 0.0), (1.0, 0.05)])

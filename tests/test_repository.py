@@ -14,6 +14,14 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def direct() -> set[str]:
+    """Direct dependencies of the artifact, those of the package among them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {normal(name) for name in project["optional-dependencies"]["artifact"]}
+    assert {normal(name) for name in project["dependencies"]} <= needed
+    return needed
+
+
 def locked() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     return dict(
@@ -22,16 +30,14 @@ def locked() -> dict[str, str]:
 
 
 def test_lock_pins_every_direct_dependency() -> None:
-    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert {normal(name) for name in direct} <= set(locked())
+    assert direct() <= set(locked())
 
 
 def test_environment_and_lock_agree() -> None:
     environment = YAML(typ="safe").load(ROOT / "environment.yml")
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     pinned = {normal(name): version for name, version in (line.split("==") for line in pip)}
-    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert set(pinned) == {normal(name) for name in direct}
+    assert set(pinned) == direct()
     assert {name: locked()[name] for name in pinned} == pinned
 
 

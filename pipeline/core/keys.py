@@ -92,9 +92,18 @@ def _imports(path: Path, changed: int) -> tuple[Path, ...]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [_module(alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [_module(node.module), *(_module(f"{node.module}.{alias.name}") for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(path, node)
+            found += [_module(origin), *(_module(f"{origin}.{alias.name}") for alias in node.names)]
     return tuple(target for target in found if target is not None)
+
+
+def _origin(path: Path, node: ast.ImportFrom) -> str:
+    """Full name of what a module imports from, which it may have written relative to its own place."""
+    if not node.level:
+        return node.module or ""
+    home = path.parents[node.level - 1].relative_to(PACKAGE.parent).parts
+    return ".".join([*home, *([node.module] if node.module else [])])
 
 
 def _module(name: str) -> Path | None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,20 @@ import pandas as pd
 
 from pipeline.core import artifacts, cells, config, experiments, keys, parallel
 from pipeline.core.artifacts import Bundle
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 from pipeline.core.experiments import UPSTREAM, Experiment
 
 
-def main(verb: str) -> None:
-    """Entry point of a stage module: one argument, the experiment."""
-    command_line(lambda: run(verb, *_arguments(verb)))
+def main(verb: str, then: Callable[[str], None] | None = None) -> None:
+    """Entry point of a stage module: one argument, the experiment, of which ``then`` is called after the stage."""
+
+    def both() -> None:
+        name = _argument(verb)
+        run(verb, name)
+        if then is not None:
+            then(name)
+
+    command_line(both)
 
 
 def run(verb: str, name: str) -> None:
@@ -119,9 +126,10 @@ def _partial(verb: str, experiment: Experiment) -> Path:
     return home / digest.hexdigest()[:16]
 
 
-def _arguments(verb: str) -> tuple[str]:
-    if len(sys.argv) != 2:
+def _argument(verb: str) -> str:
+    given = words(sys.modules["__main__"].__doc__)
+    if len(given) != 1:
         raise InputError(
             f"usage: python -m pipeline.{verb} <experiment>; experiments: {', '.join(config.experiments())}"
         )
-    return (sys.argv[1],)
+    return given[0]

@@ -11,6 +11,7 @@ from pipeline.summary.classification import RAISED
 from pipeline.theory import calibration
 from pipeline.theory import classification_bounds as bounds
 from pipeline.theory.divergence import floored, mean
+from pipeline.theory.inheritance import agreement, inheritance
 
 Array = np.ndarray
 ROLES = ("weak", "student", "ceiling")
@@ -130,38 +131,3 @@ def scaled(truth: Array, models: dict[str, Array], held_truth: Array, held: dict
 def directed(direction: str, truth: Array, teacher: Array, student: Array) -> Arrays:
     """Gain, misfit and cross term in one direction."""
     return bounds.gain(direction, truth, teacher, student)._asdict()
-
-
-def inheritance(truth: Array, teacher: Array, student: Array) -> Arrays:
-    """What the student takes over from its teacher, as shares of points (...).
-
-    `copied`: of the teacher's wrong labels, those that the student repeats; `corrected`: those that it puts right;
-    `kept`: of the right ones, those that it keeps.  `error_correlation`: of the two indicators of a wrong label.
-    NaN where there is no such point.
-    """
-    answer, told, given = (model.argmax(axis=-1) for model in (truth, teacher, student))
-    wrong, fails = told != answer, given != answer
-    return {
-        "copied": _share(given == told, wrong),
-        "corrected": _share(~fails, wrong),
-        "kept": _share(~fails, ~wrong),
-        "error_correlation": _phi(wrong, fails),
-    }
-
-
-def _share(hits: Array, among: Array) -> Array:
-    count = np.sum(among, axis=-1)
-    found = np.sum(hits & among, axis=-1).astype(np.float64)
-    return np.divide(found, count, out=np.full_like(found, np.nan), where=count > 0)
-
-
-def _phi(first: Array, second: Array) -> Array:
-    means = [np.mean(side, axis=-1) for side in (first, second)]
-    spread = np.sqrt(np.prod([mean * (1 - mean) for mean in means], axis=0))
-    shared = np.mean(first & second, axis=-1) - means[0] * means[1]
-    return np.divide(shared, spread, out=np.full_like(shared, np.nan), where=spread > 0)
-
-
-def agreement(first: Array, second: Array) -> Array:
-    """Share of points whose most probable classes are the same."""
-    return np.mean(first.argmax(axis=-1) == second.argmax(axis=-1), axis=-1)

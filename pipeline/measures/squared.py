@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.core.artifacts import Arrays
 from pipeline.core.cells import COLUMNS as COMMON
 from pipeline.theory import bounds, misfit
+from pipeline.theory.inheritance import error_correlation
 
 Array = np.ndarray
 COLUMNS = COMMON[COMMON.index("weak_error") :]
@@ -31,12 +32,6 @@ def measure(truth: Array, teacher: Array, student: Array, ceiling: Array, epsilo
         misfit.rho(cross, np.where(reachable, 0, epsilon), disagreement),
         np.where(known, bounds.gain_lower_bound(disagreement, np.where(known, epsilon, 0)), np.nan),
         truth.var(axis=-1),
-        correlation(teacher - truth, student - truth),
+        error_correlation(teacher - truth, student - truth),
     )
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def correlation(first: Array, second: Array) -> Array:
-    """Correlation of two residuals (..., n) as they stand (their mean is an error too): 1 where all is inherited."""
-    product, norms = np.mean(first * second, axis=-1), np.mean(first**2, axis=-1) * np.mean(second**2, axis=-1)
-    return np.divide(product, np.sqrt(norms), out=np.full_like(product, np.nan), where=norms > 0)

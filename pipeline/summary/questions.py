@@ -16,10 +16,9 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.summary import power
 from pipeline.summary.estimates import within_range
 from pipeline.summary.statements import TEST_ROW, Band, Claim
-from pipeline.theory import intervals
+from pipeline.theory import intervals, power
 from pipeline.theory.intervals import Estimate
 
 Verdict = Literal["holds", "fails", "inconclusive", "not run"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
-from pipeline.theory.classification_bounds import calibration_width
-from pipeline.theory.divergence import mean, same_points
+from .classification_bounds import calibration_width
+from .divergence import mean, same_points
 
 Array = NDArray[np.float64]
 BINNINGS = ("width", "mass")
@@ -39,6 +39,12 @@ class Counterexample(NamedTuple):
 def top_label_error(predicted: ArrayLike, outcome: ArrayLike, bins: int, binning: str = "width") -> Array:
     """ECE: mean over points of |confidence - accuracy| in the bin of the predicted class's probability."""
     return _binned_error(*top_label(*_pair(predicted, outcome, bins)), bins, binning)
+
+
+def gaps_by_bin(predicted: ArrayLike, outcome: ArrayLike, bins: int) -> Array:
+    """What each point adds to the gap of its bin of equal width, (..., n, bins); ECE is the sum of |mean over n|."""
+    confidence, hit = top_label(*_pair(predicted, outcome, bins))
+    return (hit - confidence)[..., None] * np.eye(bins)[_bin(confidence, bins, "width")]
 
 
 def marginal_error(predicted: ArrayLike, outcome: ArrayLike, bins: int, binning: str = "width") -> Array:

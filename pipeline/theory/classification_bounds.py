@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.theory.divergence import check_floor, mean, same_points
+from .divergence import check_floor, mean, same_points
 
 Array = NDArray[np.float64]
 DIRECTIONS = ("reverse", "forward")

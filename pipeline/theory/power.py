@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import stdtrit
 
-from pipeline.theory.intervals import binomial_ends
+from .intervals import binomial_ends
 
 POWER = 0.8
 MOST = 1_000_000
