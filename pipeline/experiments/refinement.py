@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
@@ -25,22 +25,38 @@ KEYS = ("method", "n_icl", "eta", "dependence")
 TOLERANCE = (1e-8, 1e-5, "sums of exponentials in float64; not measured on another processor")
 
 
+def room(concepts: int, dimension: int) -> None:
+    """Raise ValueError where the dimension does not hold the concepts and the teacher's own direction."""
+    if concepts >= dimension:
+        raise ValueError(
+            f"{concepts} orthonormal concepts and the teacher's own direction need a dimension of at least "
+            f"{concepts + 1}, not {dimension}; raise dimension or lower concepts"
+        )
+
+
+def holds_a_pair(n_icl: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers of weak pairs, not all 0: refinement without any pair is the control."""
+    if max(n_icl) == 0:
+        raise ValueError("only empty contexts, which refine nothing; add a number of weak pairs above 0")
+    return n_icl
+
+
+Angle = Annotated[float, Field(ge=0, le=90)]
+WeakPairs = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(holds_a_pair)]
+
+
 class Case(Block):
     """A teacher in a mixture; what the fields mean stands in theory/refinement.py."""
 
     concepts: Annotated[int, Field(ge=2)]
     dimension: Count
-    angle: Annotated[float, Field(ge=0, le=90)]
+    angle: Angle
     noise: Positive
     deviation: Positive
 
     @model_validator(mode="after")
     def _has_room(self) -> "Case":
-        if self.concepts >= self.dimension:
-            raise ValueError(
-                f"{self.concepts} orthonormal concepts and the teacher's own direction need a dimension of at least "
-                f"{self.concepts + 1}, not {self.dimension}; raise dimension or lower concepts"
-            )
+        room(self.concepts, self.dimension)
         return self
 
     @property
@@ -67,7 +83,7 @@ class Dependence(Block):
 class Labels(Block):
     """Weak pairs in context; contexts behind each expectation; refined labels of a `sample` student."""
 
-    n_icl: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    n_icl: WeakPairs
     contexts: Count
     samples: Count
     sampled_n_icl: Annotated[int, Field(ge=1)]  # the longest context of a `sample` student

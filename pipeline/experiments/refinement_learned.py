@@ -17,10 +17,11 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
+from pipeline.experiments.refinement import Angle, WeakPairs, mean_risk, room
 from pipeline.measures import squared
 from pipeline.models import sequences
-from pipeline.summary.metrics import ends, nested
-from pipeline.theory import intervals, refinement
+from pipeline.summary.metrics import nested
+from pipeline.theory import refinement
 
 Array = np.ndarray
 KEYS = ("method", "n_icl", "eta")
@@ -40,16 +41,12 @@ class Data(Block):
 
     @model_validator(mode="after")
     def _has_room(self) -> "Data":
-        if self.concepts >= self.dimension:
-            raise ValueError(
-                f"{self.concepts} orthonormal concepts and the teacher's own direction need a dimension of at least "
-                f"{self.concepts + 1}, not {self.dimension}; raise dimension or lower concepts"
-            )
+        room(self.concepts, self.dimension)
         return self
 
 
 class Represent(Block):
-    """The strong model, its pretraining on contexts of up to ``pairs`` pairs, and sequences on which it is looked at."""
+    """The strong model, its pretraining on contexts of up to ``pairs`` pairs, and sequences to look at it."""
 
     network: sequences.Shape
     pairs: Count
@@ -60,7 +57,7 @@ class Represent(Block):
 class Weak(Block):
     """A concept turned away from the target; a small network of few labels, fitted by full batches of Adam."""
 
-    angle: Annotated[float, Field(ge=0, le=90)]
+    angle: Angle
     labels: Count
     units: Count
     steps: Count
@@ -70,7 +67,7 @@ class Weak(Block):
 class Labels(Block):
     """Weak pairs in context."""
 
-    n_icl: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    n_icl: WeakPairs
 
 
 class Strong(Block):
@@ -133,7 +130,7 @@ def represent(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Ma
 
 
 def pretrain(seed: int, settings: Settings, data: Mapping[str, Arrays]) -> Arrays:
-    """Weights, and truth, Bayes' and the model's answers (sequences, pairs + 1) on sequences that it was not trained on."""
+    """Weights; on sequences not trained on, truth, Bayes' and the model's answers (sequences, pairs + 1)."""
     concepts, size = data[f"seed-{seed}"]["concepts"], settings.represent.training.batch_size
     model = network(seed, settings)
     stream = streams.generator(seed, "refinement_learned/pretraining")
@@ -158,7 +155,9 @@ def network(seed: int, settings: Settings) -> sequences.Sequences:
     return sequences.made(seed, shape.network, shape.pairs + 1, 2 * settings.data.dimension + 1, 1)
 
 
-def episodes(stream: np.random.Generator, count: int, concepts: Array, settings: Settings) -> tuple[Array, Array, Array]:
+def episodes(
+    stream: np.random.Generator, count: int, concepts: Array, settings: Settings
+) -> tuple[Array, Array, Array]:
     """Features (count, pairs + 1, d), answers and noisy labels (count, pairs + 1), a concept drawn per sequence."""
     x = stream.standard_normal((count, settings.represent.pairs + 1, settings.data.dimension))
     answers = np.einsum("npd,nd->np", x, concepts[stream.integers(len(concepts), size=count)])
@@ -206,7 +205,7 @@ def small_network(seed: int, settings: Weak, x: Array, y: Array) -> Any:
 
 
 def labels(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
-    """By seed and teacher, `<seed>.<teacher>`: weak labels, refined ones, answers in context to the test; ``refine``."""
+    """By seed and teacher: weak labels, refined ones, answers in context to the test; see ``refine``."""
     bundles = (settings, upstream["data"], upstream["represent"], upstream["weak"])
     return pool.map(refine, {f"seed-{s}.{t}": (s, t, *bundles) for s in settings.data.seeds for t in TEACHERS})
 
@@ -219,10 +218,11 @@ def refine(
     represent: Mapping[str, Arrays],
     weak: Mapping[str, Arrays],
 ) -> Arrays:
-    """`weak` (questions,), `refined.<n>` (questions,), `in_context.<n>` (test,); n weak pairs, never the question's own."""
+    """`weak`, `refined.<n>`, `bayes.<n>` (questions,), `in_context.<n>` (test,); n weak pairs, not a question's own."""
     own, y = data[f"seed-{seed}"], weak[f"seed-{seed}"][f"{teacher}.questions"]
     model = pretrained(seed, settings, represent)
     stream, longest = streams.generator(seed, f"refinement_learned/contexts/{teacher}"), max(settings.labels.n_icl)
+    exact = bayes(own["concepts"], settings.data.deviation)
     count = len(y)
     others = (np.arange(count)[:, None] + shifts(stream, count, count, longest)) % count
     drawn = stream.integers(count, size=(len(own["test"]), longest))
@@ -230,6 +230,7 @@ def refine(
     for n in settings.labels.n_icl:
         for name, x, rows in (("refined", own["questions"], others), ("in_context", own["test"], drawn)):
             found[f"{name}.{n}"] = answered(model, x, own["questions"][rows[:, :n]], y[rows[:, :n]])
+        found[f"bayes.{n}"] = exact(own["questions"], own["questions"][others[:, :n]], y[others[:, :n]])
     return found
 
 
@@ -241,7 +242,7 @@ def shifts(stream: np.random.Generator, rows: int, count: int, longest: int) -> 
 def pretrained(seed: int, settings: Settings, represent: Mapping[str, Arrays]) -> sequences.Sequences:
     """The strong model."""
     model, kept = network(seed, settings), represent[f"seed-{seed}"]
-    sequences.load(model, {name: array for name, array in kept.items() if "." in name})
+    sequences.load(model, kept)
     return model
 
 
@@ -251,6 +252,16 @@ def answered(model: sequences.Sequences, x: Array, context_x: Array, context_y: 
     with torch.no_grad():
         found = model(tokens(sequence, np.pad(context_y, ((0, 0), (0, 1)))))[:, -1, 0]
     return np.asarray(found.numpy(), dtype=np.float64)
+
+
+def bayes(concepts: Array, deviation: float) -> Any:
+    """A function like ``answered``, of the exact posterior over concepts (K, d)."""
+
+    def answer(x: Array, context_x: Array, context_y: Array) -> Array:
+        known = refinement.posterior(context_x @ concepts.T, context_y, deviation)[:, -1]
+        return np.asarray((known * (x @ concepts.T)).sum(axis=-1))
+
+    return answer
 
 
 def strong(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -267,12 +278,13 @@ def finetune(
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """Students by the labels they see.  The pull eta takes the place of KL: y' becomes (y' + eta source) / (1 + eta)."""
+    """Students by the labels they see; the pull eta, KL to the source, makes y' (y' + eta source) / (1 + eta)."""
     own, known = data[f"seed-{seed}"], labels[f"seed-{seed}.{teacher}"]
     empty = np.zeros((len(own["questions"]), 0, settings.data.dimension))
     model = pretrained(seed, settings, represent)
     source = answered(model, own["questions"], empty, empty[..., 0])
-    targets = {f"refined.{n}": known[f"refined.{n}"] for n in settings.labels.n_icl} | {"gold.": own["gold"]}
+    targets = {name: array for name, array in known.items() if name.startswith(("refined.", "bayes."))}
+    targets["gold."] = own["gold"]
     targets |= {f"naive.{eta:g}": (known["weak"] + eta * source) / (1 + eta) for eta in settings.strong.etas}
     asked = np.zeros((len(own["test"]), 0, settings.data.dimension))
     found = {name: array for name, array in known.items() if name.startswith("in_context.")}
@@ -283,9 +295,7 @@ def finetune(
     return found
 
 
-def tuned(
-    seed: int, settings: Settings, model: sequences.Sequences, x: Array, y: Array
-) -> sequences.Sequences:
+def tuned(seed: int, settings: Settings, model: sequences.Sequences, x: Array, y: Array) -> sequences.Sequences:
     """The model finetuned whole on labels (n,), asked without context, in an order of rows that all students share."""
     stream, size = streams.generator(seed, "refinement_learned/finetuning"), settings.strong.training.batch_size
     inputs, targets = tokens(x[:, None], y[:, None]), torch.from_numpy(y.astype(np.float32))
@@ -318,8 +328,8 @@ def students(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.Dat
             for key, answers in sorted(made.items()):
                 method, _, size = key.partition(".")
                 known = {"weak": teacher, "method": method, "n_train": settings.data.questions}
-                known["control"] = method if method in ("untuned", "gold") else np.nan
-                known["n_icl"] = int(size) if method in ("refined", "in_context") else np.nan
+                known["control"] = method if method in ("untuned", "gold", "bayes") else np.nan
+                known["n_icl"] = int(size) if method in ("refined", "bayes", "in_context") else np.nan
                 known["eta"] = float(size) if method == "naive" else np.nan
                 yield row(truth, weak, answers, made["gold."], seed).assign(**known)
 
@@ -338,8 +348,3 @@ def row(truth: Array, weak: Array, student: Array, ceiling: Array, seed: int) ->
     columns = squared.measure(truth, *(np.asarray(each)[None] for each in (weak, student, ceiling)), np.array([np.nan]))
     known = {"dataset": "concepts", "strong": "transformer", "head": "finetuned", "task": 0, "seed": seed}
     return pd.DataFrame(columns).assign(excess_risk=columns["student_error"], n_eval=len(truth), **known)
-
-
-def mean_risk(members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
-    """Mean excess risk over seeds with its interval."""
-    return ends(intervals.over_units([float(member["excess_risk"].mean()) for member in members], confidence))

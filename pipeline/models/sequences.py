@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import GPT2Config, GPT2Model
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, NonNegative, Positive
@@ -34,16 +33,25 @@ class Sequences(nn.Module):
 
     def __init__(self, shape: Shape, positions: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.trunk = GPT2Model(
-            GPT2Config(
-                n_embd=shape.width, n_layer=shape.layers, n_head=shape.heads, n_positions=positions, vocab_size=1,
-                resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, use_cache=False, bos_token_id=0, eos_token_id=0,
+        width = shape.width
+        blocks = [
+            nn.TransformerEncoderLayer(
+                width, shape.heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
             )
-        )  # fmt: skip
-        self.enter, self.leave = nn.Linear(inputs, shape.width), nn.Linear(shape.width, outputs)
+            for _ in range(shape.layers)
+        ]
+        self.blocks, self.norm = nn.ModuleList(blocks), nn.LayerNorm(width)
+        self.enter, self.leave = nn.Linear(inputs, width), nn.Linear(width, outputs)
+        self.places = nn.Parameter(0.02 * torch.randn(positions, width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.leave(self.trunk(inputs_embeds=self.enter(inputs)).last_hidden_state)  # type: ignore[no-any-return]
+        """Outputs (..., positions, outputs), each from the inputs up to its position."""
+        length = inputs.shape[-2]
+        hidden = self.enter(inputs) + self.places[:length]
+        mask = nn.Transformer.generate_square_subsequent_mask(length)
+        for block in self.blocks:
+            hidden = block(hidden, src_mask=mask, is_causal=True)
+        return self.leave(self.norm(hidden))  # type: ignore[no-any-return]
 
 
 def made(seed: int, shape: Shape, positions: int, inputs: int, outputs: int) -> Sequences:
@@ -82,5 +90,5 @@ def weights(model: nn.Module) -> Arrays:
 
 
 def load(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give a network the weights that ``weights`` took from one of the same shape."""
-    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    """Give a network the weights that ``weights`` took from one of the same shape; other arrays may lie beside them."""
+    model.load_state_dict({name: torch.from_numpy(np.array(arrays[name])) for name in model.state_dict()})

@@ -123,7 +123,7 @@ def broken(wrong: ArrayLike, concepts: int, rho: float, n_icl: ArrayLike) -> Arr
 def _evidence(answers: Array, labels: Array, deviation: float) -> Array:
     pairs = -np.square(labels[..., None] - answers) / (2 * deviation**2)
     total = np.cumsum(pairs, axis=-2)
-    return np.concatenate([np.zeros_like(total[..., :1, :]), total], axis=-2)
+    return np.concatenate([np.zeros((*total.shape[:-2], 1, total.shape[-1])), total], axis=-2)
 
 
 def _quadratic(teacher: Teacher) -> float:
