@@ -31,7 +31,6 @@ KEYS = ("method", "n_icl", "eta", "questions")
 ESTIMATES = ("transformers pretrained and finetuned with torch, where rounding grows",)
 ITEM, VARIANTS = 4, 2  # tokens of an item; openings, and closings, of each style
 PLAIN, WANTED = 0, 1  # styles: the first is that of most documents
-SINGLE = ("untuned",)
 
 
 class Data(Block):
@@ -67,10 +66,11 @@ class Weak(Block):
 
 
 class Labels(Block):
-    """Weak examples in context, and how many labelled items a student sees, several a question."""
+    """Weak examples in context; labelled items of a student, several a question; contexts a question without one."""
 
     n_icl: WeakPairs
     items: Count
+    contexts: Count
 
 
 class Strong(Block):
@@ -82,9 +82,8 @@ class Strong(Block):
 
 
 class Evaluate(Block):
-    """Contexts per question for answers in context, and uncertainty in metrics.json."""
+    """Uncertainty in metrics.json."""
 
-    contexts: Count
     confidence: Fraction
 
 
@@ -260,7 +259,7 @@ def refine(
     model, pool = pretrained(seed, panel, settings, represent), settings.data.questions // 2
     stream = streams.generator(seed, f"refinement_style/contexts/{panel}")
     asked = np.resize(np.arange(pool), settings.labels.items)
-    every = np.tile(np.arange(settings.data.questions), settings.evaluate.contexts)
+    every = np.tile(np.arange(settings.data.questions), settings.labels.contexts)
     found = {"weak": items[asked]}
     for name, questions in (("refined", asked), ("in_context", every)):
         others = np.argsort(stream.random((len(questions), pool)) + (np.arange(pool) == questions[:, None]), axis=1)

@@ -117,7 +117,7 @@ def _decay(axes: Axes, numbers: Numbers) -> None:
     for entry in numbers["angles"]:
         look, curve = ANGLES[entry["panel"]], entry["refined"]
         axes.plot(curve["n_icl"], curve["risk"], color=look["color"])
-        n, last = np.array(curve["n_icl"][-3:], float), curve["risk"][-1]
+        n, last = np.maximum(curve["n_icl"][-3:], 1.0), curve["risk"][-1]
         slope = last * np.exp(2 * entry["rate"] * (n[-1] - n)) * n[-1] / n
         axes.plot(n, slope, color=drawing.INK, linestyle=":", linewidth=1.6, zorder=4)
         axes.axhline(entry["floor"], color=look["color"], linestyle=(0, (4, 3)), linewidth=0.8)
@@ -208,11 +208,11 @@ FIGURES = {
         cells=(STUDY,),
         caption=(
             "Weak labels refined in context, in a mixture of concepts. (a) Excess risk against weak pairs, for "
-            "teachers at three angles to the target: lines in the limit of many labels, points with 500 (ten seeds); "
-            "dotted the derived decay exp(-2Cn)/n, dashed the least risk of naive finetuning. (b) The latter over "
-            "its pull to the source. (c) Rates measured between 128 and 256 pairs against derived ones, 8 teachers. "
-            "(d) Contexts whose pairs depend on each other: a pair breaks its context with probability rho, or pairs "
-            "share part of their noise."
+            "teachers at three angles to the target: lines in the limit of many labels, points with 500 (ten "
+            "seeds); dotted the derived decay exp(-2Cn)/n, dashed the least risk of naive finetuning. (b) The "
+            "latter over its pull to the source. (c) Rates measured between 128 and 256 pairs against derived "
+            "ones, eight teachers. (d) Contexts whose pairs depend on each other: a pair breaks its context with "
+            "probability rho, or pairs share a part rho of their noise."
         ),
         shows="refined labels: risk decays with the context at the derived rate; naive finetuning has a floor",
         numbers=numbers,

@@ -136,4 +136,4 @@ def _tilted_covariance(teacher: Teacher, t: float) -> Array:
     c = teacher.cosine
     exponent = np.array([[-1, c, 1], [c, 1 - 2 * c, -1], [1, -1, 0]]) / 2
     spread = 1 - c**2 + teacher.noise**2
-    return np.linalg.inv(np.diag([1, 1, 1 / spread]) - 2 * t * exponent)
+    return np.linalg.inv(np.diag([1, 1, 1 / spread]) - 2 * t * exponent)  # type: ignore[return-value]
