@@ -324,6 +324,107 @@ def finetuning(dataset: str, teachers: tuple[str, ...], kinds: tuple[str, ...] =
     return cells.assign(**extra, control=blank, labels=[row["labels"] for row in named])
 
 
+def refinement(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: risk falls with the context, naive finetuning has a floor."""
+    panels = {"angle-30": 0.13, "angle-50": 0.06, "angle-70": 0.014, "noisy": 0.03, "quiet": 0.1, "concepts-20": 0.06}
+    sizes, spread = (0, 16, 64, 128), {seed: 1 + 0.01 * seed for seed in seeds}
+    rows = [
+        {"panel": panel, "seed": seed, "method": method, "head": head, "derived_rate": rate, "floor": 0.3, "angle": 30}
+        | {"n_icl": n, "excess_risk": more * np.exp(-2 * rate * n)}
+        for panel, rate in panels.items()
+        for seed, more in spread.items()
+        for method, head in (("refined", "limit"), ("refined", "sample"), ("in_context", "limit"))
+        for n in sizes
+    ]
+    rows += [
+        {**row, "method": method, "dependence": rho}
+        for row in rows
+        if row["method"] == "in_context"
+        for method in ("broken", "shared")
+        for rho in (0.01, 0.5)
+    ]
+    rows += [
+        {
+            **row,
+            "method": "naive",
+            "head": head,
+            "n_icl": np.nan,
+            "eta": eta,
+            "excess_risk": row["excess_risk"] + eta / 9,
+        }
+        for row in rows
+        if row["method"] == "refined" and row["head"] == "limit" and row["n_icl"] == 0
+        for head in ("limit", "sample")
+        for eta in (0.0, 0.3, 1.0)
+    ]
+    rows += [{**rows[0], "method": "untuned", "control": "untuned", "panel": panel} for panel in panels]
+    return _of_risks(rows, "refinement")
+
+
+def refinement_learned(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: two teachers, every method, and the learner beside Bayes."""
+    rows = [
+        {
+            "weak": teacher,
+            "seed": seed,
+            "method": method,
+            "control": control,
+            "n_icl": n,
+            "excess_risk": (1 + seed) / (9 + n),
+        }
+        for teacher in ("corrupted", "network", "bayes")
+        for seed in seeds
+        for method, control in (("refined", np.nan), ("in_context", np.nan), ("bayes", "bayes"), ("learner", "learner"))
+        if (teacher == "bayes") == (method == "learner")
+        for n in (0, 1, 8, 32)
+    ]
+    rows += [
+        {**row, "method": method, "control": control, "n_icl": np.nan, "eta": eta}
+        for row in rows
+        if row["method"] == "refined" and row["n_icl"] == 0
+        for method, control, eta in (
+            ("naive", np.nan, 0.0),
+            ("naive", np.nan, 1.0),
+            ("gold", "gold", np.nan),
+            ("untuned", "untuned", np.nan),
+        )
+    ]
+    return _of_risks(rows, "refinement_learned")
+
+
+def refinement_style(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: content and style of every method."""
+    methods = [("refined", n, np.nan) for n in (0, 8)] + [("naive", np.nan, eta) for eta in (0.0, 0.3)]
+    methods += [("in_context", 8, np.nan), ("confidence", np.nan, np.nan)]
+    methods += [(control, np.nan, np.nan) for control in ("untuned", "teacher", "gold")]
+    rows = [
+        {"panel": panel, "questions": half, "seed": seed, "method": method, "n_icl": n, "eta": eta}
+        | {"control": method if method in ("untuned", "teacher", "gold") else np.nan}
+        | {
+            "content": 0.9 - 0.01 * seed - 0.1 * place / len(methods),
+            "style": 0.1 * (place + seed / 9),
+            "excess_risk": 0.1,
+        }
+        for panel in ("truthful", "mixed")
+        for half in ("seen", "held_out")
+        for seed in seeds
+        for place, (method, n, eta) in enumerate(methods)
+    ]
+    return _of_risks(rows, "refinement_style")
+
+
+def _of_risks(rows: list[dict], experiment: str) -> pd.DataFrame:
+    cells = pd.DataFrame(rows)
+    weak = cells.get("weak", "weak")
+    risks = {
+        "student_error": cells["excess_risk"],
+        "weak_error": 0.5,
+        "gain": 0.5 - cells["excess_risk"],
+        "misfit": 0.2,
+    }
+    return _complete(cells.assign(cross_term=0.0, **risks), experiment).assign(weak=weak)
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -338,6 +439,9 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/realizability": realizability(),
         "published/pretrainings": realizability().query("schedule == 'sequential' and epochs == 1000"),
         "published/preferences": preferences(),
+        "published/refinement": refinement(),
+        "published/refinement_learned": refinement_learned(),
+        "published/refinement_style": refinement_style(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
