@@ -15,6 +15,7 @@ DVC = (sys.executable, "-m", "dvc")
 OUTCOMES = (
     "results/*/*.csv",
     "results/*/metrics.json",
+    "results/*/headline.json",
     "report/claims.json",
     "paper_figures/*",
     "artifacts/*/*/*",

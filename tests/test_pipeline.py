@@ -72,9 +72,11 @@ def test_a_stage_reads_what_the_verb_reads_and_writes_where_it_writes(name: str)
     stage = expanded()[name]
     assert stage["cmd"] == f"python -m pipeline.{verb} {experiment}"
     assert set(stage.get("deps", ())) == {f"artifacts/{upstream}/{experiment}" for upstream in UPSTREAM[verb]}
-    results = {"evaluate": "cells.csv", "reliability": "reliability.csv"}
-    expected = f"results/{experiment}/{results[verb]}" if verb in results else f"artifacts/{verb}/{experiment}"
-    assert outputs(stage) == {expected} and hashes(stage) == [f"{verb}.{experiment}"]
+    results = {"evaluate": ("cells.csv", "metrics.json", "points.csv"), "reliability": ("reliability.csv",)}
+    tables = {f"results/{experiment}/{file}" for file in results.get(verb, ())}
+    assert outputs(stage) == (tables or {f"artifacts/{verb}/{experiment}"}) and hashes(stage) == [
+        f"{verb}.{experiment}"
+    ]
 
 
 def test_every_hash_belongs_to_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
