@@ -5,6 +5,7 @@ that the student was fitted on, where the bound is a theorem).  Control teachers
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.core import artifacts
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.controls import TEACHERS
-from pipeline.figures.gain_against_misfit import SCATTER, axis_limits, square
+from pipeline.figures.gain_against_misfit import SCATTER
 from pipeline.summary import pairs
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
@@ -132,7 +133,17 @@ def gain_numbers(name: str, tables: Tables, settings: Intervals) -> Numbers:
     reading = "; ".join(f"gain / misfit is {value:.2f} {PLACES[place]}" for place, value in ratios.items())
     unit = "nats" if pairs.is_classification(cells) else "squared label units"
     told = {"reading": f"Of all pairs together {reading}.", "unit": unit, "places": places}
-    return plain({**told, "confidence": settings.confidence, "points": points, "limits": axis_limits(**drawn)})
+    return plain({**told, "confidence": settings.confidence, "points": points, "limits": _limits(drawn)})
+
+
+def _limits(drawn: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
+    """Ranges of the axes: all ends of intervals and 0, with a margin; gain and misfit each on its own scale."""
+    found = {}
+    for axis, ends in drawn.items():
+        low, high = min(0.0, *ends), max(0.0, *ends)
+        margin = 0.06 * (high - low or 1)
+        found[axis] = (low - margin, high + margin)
+    return found
 
 
 def _ends(estimate: Estimate) -> list[float]:
@@ -146,27 +157,28 @@ def _ratio(cells: pd.DataFrame, place: str) -> float:
 def draw_gain(numbers: Numbers) -> Picture:
     """A panel for each set of rows, on one scale."""
     places = numbers["places"]
-    size = (drawing.WIDTH * (0.6 if len(places) == 1 else 1), drawing.WIDTH * (0.7 if len(places) == 1 else 0.65))
+    size = (drawing.WIDTH * (0.6 if len(places) == 1 else 1), drawing.WIDTH * 0.5)
     figure, grid = plt.subplots(1, len(places), figsize=size, squeeze=False, sharey=True)
     for axes, place, letter in zip(grid.flat, places, "ab", strict=False):
         own = [point for point in numbers["points"] if point["place"] == place]
         _scatter(axes, own, numbers["limits"])
-        square(axes, numbers["limits"])
+        axes.axline((0, 0), slope=1, label="gain = misfit", **drawing.EQUAL)
+        axes.set(xlim=numbers["limits"]["gain"], ylim=numbers["limits"]["misfit"])
         axes.set_xlabel(f"gain  d(w, t) − d(s, t)  [{numbers['unit']}]")
         if len(places) > 1:
             axes.set_title(f"{letter}  {PLACES[place]}", fontweight="bold")
     grid[0, 0].set_ylabel(f"misfit  d(s, w)  [{numbers['unit']}]")
-    drawing.legend_above(figure, grid[0, 0], columns=2)
+    drawing.legend_above(figure, grid[0, 0], columns=3)
+    beyond = [point["teacher"] for point in numbers["points"] if not _is_within(point, numbers["limits"])]
+    if beyond:
+        named = ", ".join(TEACHERS[teacher] for teacher in dict.fromkeys(beyond))
+        figure.supxlabel(f"further out, not drawn: {named}", fontsize=8, color=drawing.SOFT)
     return figure
 
 
 def _scatter(axes: Axes, points: list[Numbers], limits: Numbers) -> None:
     seen: set[str] = set()
-    beyond = [point for point in points if not _is_within(point, limits)]
-    if beyond:
-        named = "\n".join(["not drawn, further out:", *(TEACHERS[point["teacher"]] for point in beyond)])
-        axes.text(0.98, 0.03, named, transform=axes.transAxes, ha="right", va="bottom", color=drawing.SOFT)
-    for point in (point for point in points if point not in beyond):
+    for point in (point for point in points if _is_within(point, limits)):
         look: dict[str, Any] = (
             {"color": drawing.SOFT, "marker": "X"} if point["kind"] else drawing.role_style("student")
         )

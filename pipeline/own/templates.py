@@ -11,7 +11,7 @@ from typing import Any
 
 About = Mapping[str, Any]
 
-BATCH, STEPS = 32, 300  # of the heads' training: at least so many steps of so many rows
+BATCH, STEPS = 32, 900  # of the heads' training: at least so many steps of so many rows
 MODELS = """\
   models:
     smollm2:
@@ -42,6 +42,8 @@ def _texts(kind: str, about: About) -> str:
         f"      {key}: {_quoted(about[key])}\n" for key in ("separator", "positive") if about[key] is not None
     )
     sizes = ", ".join(f"{part}: {count}" for part, count in about["rows"].items())
+    # On few rows the mean of a text's tokens says more of it than the last one; an answer is judged at its end.
+    pooling = "last" if kind == "preference" else "mean"
     few, epochs = min(100, about["rows"]["truth"]), math.ceil(STEPS * BATCH / about["rows"]["weak"])
     fit = f"{{epochs: {epochs}, batch_size: {BATCH}, learning_rate: 0.001, weight_decay: 1.0}}"
     return f"""\
@@ -65,15 +67,16 @@ represent:
 {MODELS}  ladder:                          # layer 0: the embeddings of the words
     embeddings: {{model: smollm2, layer: 0, pooling: mean}}
     minilm: {{model: minilm, layer: 6, pooling: mean}}
-    smollm2-6: {{model: smollm2, layer: 6, pooling: last}}
-    smollm2-12: {{model: smollm2, layer: 12, pooling: last}}
-    smollm2-18: {{model: smollm2, layer: 18, pooling: last}}
+    smollm2-6: {{model: smollm2, layer: 6, pooling: {pooling}}}
+    smollm2-12: {{model: smollm2, layer: 12, pooling: {pooling}}}
+    smollm2-18: {{model: smollm2, layer: 18, pooling: {pooling}}}
 weak:
   seeds: [0, 1, 2, 3, 4]
   parts: redrawn                   # by every seed but the first
   also_distinct_prompts: false
   teachers:
     embeddings: {{rung: embeddings, labels: {about["rows"]["truth"]}, dimensions: 0}}
+    embeddings-few: {{rung: embeddings, labels: {few}, dimensions: 0}}
     minilm-few: {{rung: minilm, labels: {few}, dimensions: 0}}
     smollm2-6: {{rung: smollm2-6, labels: {about["rows"]["truth"]}, dimensions: 0}}
   fit: {fit}
