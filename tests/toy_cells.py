@@ -394,7 +394,7 @@ def refinement_learned(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
 
 def refinement_style(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     """Cells of the study: content and style of every method."""
-    methods = [("refined", n, np.nan) for n in (0, 8)] + [("naive", np.nan, eta) for eta in (0.0, 0.3)]
+    methods = [("refined", n, np.nan) for n in (0, 8)] + [("naive", np.nan, eta) for eta in (0.0, 0.3, 1.0)]
     methods += [("in_context", 8, np.nan), ("confidence", np.nan, np.nan)]
     methods += [(control, np.nan, np.nan) for control in ("untuned", "teacher", "gold")]
     rows = [

@@ -1,4 +1,4 @@
-"""Content against style of every student in the token language, beside the authors' scores (Somerstep et al. 2024)."""
+"""Content and style of every student in the token language, beside the authors' scores (Somerstep et al. 2024)."""
 
 from typing import Any
 
@@ -14,25 +14,24 @@ from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import number
 
 STUDY = "published/refinement_style"
-PANELS = {"truthful": "all authors know the facts", "mixed": "some authors are as ignorant"}
+PANELS = {"truthful": "all authors know the facts", "mixed": "some authors know as few as the teacher"}
 HALVES = {"seen": "finetuned questions", "held_out": "other questions"}
-# By name in the picture: the method's rows of the cells, and its look.
-STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "un-tuned": ("method == 'untuned'", {"color": drawing.SOFT, "marker": "D"}),
-    "teacher": ("method == 'teacher'", {"color": drawing.ROLE_COLOURS["weak"], "marker": "s"}),
-    "naive": ("method == 'naive' and eta == 0", {"color": "#DDAA33", "marker": "v"}),
-    "naive, η = 0.3": ("method == 'naive' and eta == 0.3", {"color": "#DDAA33", "marker": "^", "fillstyle": "none"}),
-    "confidence loss": ("method == 'confidence'", {"color": "#882255", "marker": "P"}),
-    "refined": (
-        "method == 'refined' and n_icl == n_icl.max()",
-        {"color": drawing.ROLE_COLOURS["student"], "marker": "o"},
-    ),
-    "refined, no pairs": (
-        "method == 'refined' and n_icl == 0",
-        {"color": drawing.ROLE_COLOURS["student"], "marker": "o", "fillstyle": "none"},
-    ),
-    "in context": ("method == 'in_context' and n_icl == n_icl.max()", {"color": "#332288", "marker": "X"}),
-    "true labels": ("method == 'gold'", {"color": drawing.INK, "marker": "*"}),
+# By name in the picture, from top to bottom: the method's rows of the cells.
+STUDENTS = {
+    "un-tuned": "method == 'untuned'",
+    "teacher": "method == 'teacher'",
+    "naive": "method == 'naive' and eta == 0",
+    "naive, η = 0.3": "method == 'naive' and eta == 0.3",
+    "naive, η = 1": "method == 'naive' and eta == 1",
+    "confidence loss": "method == 'confidence'",
+    "refined, no pairs": "method == 'refined' and n_icl == 0",
+    "refined": "method == 'refined' and n_icl == n_icl.max()",
+    "in context": "method == 'in_context' and n_icl == n_icl.max()",
+    "true labels": "method == 'gold'",
+}
+SCORES: dict[str, dict[str, Any]] = {
+    "content": {"color": drawing.ROLE_COLOURS["student"], "marker": "o"},
+    "style": {"color": drawing.ROLE_COLOURS["weak"], "marker": "s", "fillstyle": "none", "markeredgewidth": 1.3},
 }
 # Means of the authors' score files, of 10: content, style.  gpt-4o-mini taught by Llama-2-7B-chat; refined in context.
 AUTHORS = {
@@ -49,7 +48,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         for panel in PANELS
         for half in HALVES
         for own in [every[(every["panel"] == panel) & (every["questions"] == half)]]
-        for name, (rows, _) in STUDENTS.items()
+        for name, rows in STUDENTS.items()
     ]
     authors = [
         {"task": task, "student": name, "content": content / 10, "style": style / 10}
@@ -83,39 +82,41 @@ def _reading(points: list[Numbers]) -> str:
 
 def draw(numbers: Numbers) -> Picture:
     """A row a corpus, a column a half of the questions; the authors' two tasks in the last column."""
-    figure, panels = plt.subplots(2, 3, figsize=(drawing.WIDTH, 5.2), sharex=True, sharey=True)
+    figure, panels = plt.subplots(2, 3, figsize=(drawing.WIDTH, 5.4), sharex=True, sharey=True)
     for row, panel in enumerate(PANELS):
         for column, half in enumerate(HALVES):
             own = [point for point in numbers["points"] if (point["panel"], point["questions"]) == (panel, half)]
-            _scatter(panels[row, column], own)
+            _dots(panels[row, column], own)
             panels[row, column].set_title(f"{'abde'[2 * row + column]}  {HALVES[half]}", fontweight="bold")
-        panels[row, 0].set_ylabel(f"{PANELS[panel]}\n\nstyle")
+        panels[row, 0].set_ylabel(PANELS[panel])
     for letter, task, axes in zip("cf", AUTHORS, panels[:, 2], strict=True):
-        for point in numbers["authors"]:
-            if point["task"] == task:
-                axes.plot(point["content"], point["style"], linestyle="none", **_look(point["student"]))
+        _dots(axes, [point for point in numbers["authors"] if point["task"] == task])
         axes.set_title(f"{letter}  authors': {task}", fontweight="bold")
     for axes in panels[-1]:
-        axes.set_xlabel("content")
-    drawing.legend_above(figure, panels[0, 0], columns=5)
+        axes.set_xlabel("share of answers")
+    panels[-1, 2].set_xlabel("score / 10")
+    drawing.legend_above(figure, panels[0, 0], columns=2)
     return figure
 
 
-def _scatter(axes: Axes, points: list[Numbers]) -> None:
+def _dots(axes: Axes, points: list[Numbers]) -> None:
+    names = [*STUDENTS]
     for point in points:
-        content, style = point["content"], point["style"]
-        look = _look(point["student"])
-        drawing.vertical_interval(axes, content["value"], style, **look)
-        drawing.horizontal_interval(axes, style["value"], content, **look)
-        axes.plot([], [], linestyle="none", label=point["student"], **look)
-    for line in (axes.axvline, axes.axhline):
-        line(0.5, color=drawing.FAINT, linewidth=0.8, zorder=0)
-    axes.set(xlim=(-0.08, 1.08), ylim=(-0.08, 1.08))
+        place = names.index(point["student"])
+        axes.plot([_value(point[name]) for name in SCORES], [place, place], color=drawing.FAINT, zorder=1)
+        for name, look in SCORES.items():
+            estimate = (
+                point[name] if isinstance(point[name], dict) else {"value": point[name], "low": None, "high": None}
+            )
+            drawing.horizontal_interval(axes, place, estimate, **look)
+    for name, look in SCORES.items():
+        axes.plot([], [], linestyle="none", label=name, **look)
+    axes.set(xlim=(-0.05, 1.05), ylim=(len(names) - 0.5, -0.5))
+    axes.set_yticks(range(len(names)), names)
 
 
-def _look(student: str) -> dict[str, Any]:
-    look = STUDENTS[student][1]
-    return {"markersize": 6, "markeredgewidth": 1.2 if "fillstyle" in look else 0, **look}
+def _value(score: Any) -> float:
+    return float(score["value"] if isinstance(score, dict) else score)
 
 
 def words(numbers: Numbers) -> str:
@@ -128,7 +129,7 @@ FIGURES = {
         source="somerstep2024",
         cells=(STUDY,),
         caption=(
-            "Content (share of right facts) against style (share of answers in the wanted style), exact scores in "
+            "Content (share of right facts) and style (share of answers in the wanted style), exact scores in "
             "a token language; means over seeds with intervals. Upper row: every author of the strong model's "
             "documents knows the facts; lower row: some know as few as the teacher. Right: the authors' scores "
             "over 10, given by a language model to gpt-4o-mini taught by Llama-2 on a persona (tinyTruthfulQA) "
