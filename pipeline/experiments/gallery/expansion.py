@@ -27,14 +27,18 @@ CORRECTS = 2 / 3  # expansion above which the correction bound can lie below alp
 def draw(stream: np.random.Generator, sizes: Expansion) -> Arrays:
     """Which blocks of places will be rightly told, wrongly told and left out: `<alpha>/<length>` -> (places,)."""
     found = {}
-    for alpha in sizes.errors:
-        for length in sizes.stretches:
-            blocks = sizes.places // length
-            uncovered = max(round(sizes.uncovered * blocks), 1)
-            wrong = max(round(alpha * (blocks - uncovered)), 1)
-            kinds = np.repeat([RIGHT, WRONG, UNCOVERED], [blocks - wrong - uncovered, wrong, uncovered])
-            found[f"{alpha:g}/{length}"] = np.repeat(stream.permutation(kinds), length)
+    for name, (alpha, length) in grid(sizes).items():
+        blocks = sizes.places // length
+        uncovered = max(round(sizes.uncovered * blocks), 1)
+        wrong = max(round(alpha * (blocks - uncovered)), 1)
+        kinds = np.repeat([RIGHT, WRONG, UNCOVERED], [blocks - wrong - uncovered, wrong, uncovered])
+        found[name] = np.repeat(stream.permutation(kinds), length)
     return found
+
+
+def grid(sizes: Expansion) -> dict[str, tuple[float, int]]:
+    """Share of errors and length of their stretches, by name."""
+    return {f"{alpha:g}/{length}": (alpha, length) for alpha in sizes.errors for length in sizes.stretches}
 
 
 def teach(world: Arrays, stream: np.random.Generator, sizes: Expansion) -> Arrays:
@@ -49,7 +53,8 @@ def learn(world: Arrays, taught: Arrays, stream: np.random.Generator, sizes: Exp
     label of the nearest covered place.
     """
     found = {}
-    for name, told in taught.items():
+    for name in grid(sizes):
+        told = taught[name]
         angle = 2 * np.pi * np.arange(len(told)) / len(told)
         waves = np.outer(angle, np.arange(1, sizes.harmonics + 1))
         design = np.concatenate([np.ones((len(told), 1)), np.cos(waves), np.sin(waves)], axis=1)
@@ -78,7 +83,8 @@ def expansion(marked: Array, among: Array, towards: Array, radius: int) -> Array
 
 def measure(world: Arrays, taught: Arrays, learned: Arrays, sizes: Expansion) -> list[Row]:
     """The students' error on covered points of the class against the length of wrong stretches, and both bounds."""
-    return [_measured(name, world, taught, students, sizes) for name, students in learned.items()]
+    names = [f"{place}/{kind}" for place in grid(sizes) for kind in ("smooth", "memorises")]
+    return [_measured(name, world, taught, learned[name], sizes) for name in names]
 
 
 def _measured(name: str, world: Arrays, taught: Arrays, right: Array, sizes: Expansion) -> Row:

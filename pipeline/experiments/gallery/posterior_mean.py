@@ -7,6 +7,8 @@ A student that is the mean of m of T teachers, taken at random, leaves (ours, by
     2 V (T - m) / (m (T - 1)),   V = the variance of the teachers about their mean.
 """
 
+from itertools import product
+
 import numpy as np
 
 from pipeline.core.artifacts import Arrays
@@ -61,8 +63,8 @@ def measure(world: Arrays, taught: Arrays, learned: Arrays, sizes: PosteriorMean
     told, y = taught["test"], truth(world, world["test"])
     variance = float(told.var(axis=0).mean())
     rows = []
-    for name, students in learned.items():
-        width, m = (int(part) for part in name.split("/"))
+    for width, m in product(sizes.widths, sizes.averaged):
+        students = learned[f"{width}/{m}"]
         s, w = students[:, None], told[None]
         losses = np.array([np.mean(z) for z in ((w - y) ** 2, (s - y) ** 2, (s - w) ** 2, (s - w) * (s - y))])
         predicted = 2 * (sizes.teachers - m) / (m * (sizes.teachers - 1))

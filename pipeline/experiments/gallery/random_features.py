@@ -88,16 +88,19 @@ def measure(world: Arrays, taught: Arrays, learned: Arrays, sizes: RandomFeature
     """Student's against teacher's error; the line goes through the narrowest teacher's student, but for linear features
     through L^2 itself.  `not stopped`: the student that learned all.
     """
-    rows, start = [], {}
-    for name, energies in taught.items():
-        kind, width = name.split("/")
+    rows: list[Row] = []
+    start: dict[str, tuple[float, float]] = {}
+    widths = [("linear", width) for width in sizes.linear] + [("relu", width) for width in sizes.relu]
+    for kind, width in sorted(widths):
+        name = f"{kind}/{width}"
+        energies = taught[name]
         stopped = _losses(energies, learned[name])
         base = start.setdefault(kind, (stopped[0], stopped[1]) if kind == "relu" else (1.0, 1.0))
         predicted = base[1] * (stopped[0] / base[0]) ** EXPONENTS[kind]
-        rows.append(row(kind, int(width), predicted, stopped[1], stopped, x=stopped[0]))
+        rows.append(row(kind, width, predicted, stopped[1], stopped, x=stopped[0]))
         final = _losses(energies, np.ones(len(energies)))
         never = {"x": final[0], "regime": "outside"}
-        rows.append(row(f"{kind}, not stopped", int(width), predicted, final[1], final, **never))
+        rows.append(row(f"{kind}, not stopped", width, predicted, final[1], final, **never))
     return rows
 
 

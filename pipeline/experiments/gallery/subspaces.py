@@ -59,7 +59,7 @@ def learn(world: Arrays, taught: Arrays, stream: np.random.Generator, sizes: Sub
     found: dict[str, list[Array]] = {}
     for teacher in taught["teachers"]:
         inputs = stream.normal(size=(max(sizes.labels), sizes.weak + sizes.strong))
-        for name, basis in world.items():
+        for name, basis in bases(sizes).items():
             for labels in sizes.labels:
                 shown = inputs[:labels]
                 student = _least_squares((shown @ basis)[None], (shown[:, : sizes.weak] @ teacher)[None])[0]
