@@ -22,7 +22,7 @@ KEYS = ("n_train", "dimension", "strength", "both", "step", "moment")
 TOLERANCE = (0.02, 0.2, "gradient descent in float32, whose rounding moves single test examples across the boundary")
 LOOK, FINAL, VALIDATED, LEAST_LOSS, OTHERS = "look", "final", "validated", "least_loss", "others"
 OWN = (
-    *("dimension", "strength", "both", "signal_ratio", "bridge_ratio", "step", "moment"),
+    *("dimension", "strength", "hard", "both", "signal_ratio", "bridge_ratio", "step", "moment"),
     *(f"{role}_{kind}_error" for role in ("weak", "student") for kind in KINDS),
     *("loss", "fitted", "clean", "righted", "validation_loss", "validation_accuracy"),
     *("along_easy", "along_hard", "along_noise"),
@@ -159,7 +159,8 @@ def table(point: Point, measured: Arrays, settings: Settings) -> pd.DataFrame:
             task=0,
             dimension=point.dimension,
             strength=point.strength,
-            both=point.shares.both,
+            hard=point.shares.hard,
+        both=point.shares.both,
             signal_ratio=point.signal,
             bridge_ratio=point.bridge,
         )
