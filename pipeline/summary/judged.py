@@ -6,6 +6,7 @@ from scipy import stats
 
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
+from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.refinement import REFINEMENT
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
@@ -139,6 +140,7 @@ JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
     **REFINEMENT,
+    **FEATURE_LEARNING,
     **{
         function.__name__: function
         for function in (
