@@ -103,9 +103,9 @@ def features(call: Call) -> Mapping[str, Any]:
         names = [name for name in state.keys() if name.startswith("model.")]  # noqa: SIM118 (no mapping)
         model.load_state_dict({name.removeprefix("model."): state.get_tensor(name) for name in names})
         made = int(state.metadata()["step"])
-    begun = tasks.clock()
+    begun = steps.clock()
     full = {name: smiles.represent(model, sequences) for name, sequences in read.items()}
-    seconds = tasks.clock() - begun
+    seconds = steps.clock() - begun
     path, short = call.out / "features.safetensors", {name: array.astype(np.float16) for name, array in full.items()}
     if not all(np.isfinite(array).all() for array in short.values()):
         raise FloatingPointError("a feature is not finite in float16")

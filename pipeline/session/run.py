@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError, command_line
+from pipeline.scale import machine
 from pipeline.session import steps
 
 KEPT_BACK = 20  # seconds between the time at which a step should stop and the time at which it is stopped
@@ -39,6 +40,7 @@ def main() -> None:
     given = arguments()
     if not os.environ.get("W2S_DEVICE"):
         raise InputError("a session is meant for a GPU; set W2S_DEVICE=cuda, or W2S_DEVICE=cpu to rehearse it")
+    machine.device()  # or it stops here, with one line
     prepared = steps.settings()
     for name in given.steps:
         if name not in prepared["steps"]:
@@ -48,7 +50,8 @@ def main() -> None:
     session = Session(prepared["kind"], chosen, given.out.resolve(), ends, given.benchmark)
     shutil.rmtree(steps.STATE, ignore_errors=True)
     session.out.mkdir(parents=True, exist_ok=True)
-    failed = run(session, {name: prepared[name] for name in ("kind", "revision")})
+    os.environ.update({name: value for name, value in prepared["environment"].items() if name not in os.environ})
+    failed = run(session, {name: prepared[name] for name in ("kind", "revision", "code_sha256")})
     if failed:
         raise InputError(f"{', '.join(failed)} failed; what they printed stands in {session.out / 'log.txt'}")
 

@@ -70,6 +70,12 @@ def material(name: str) -> Arrays:
     return load(lzma.decompress(place(name).read_bytes()))
 
 
+def clock() -> float:
+    """Seconds, when the device has done what it was given."""
+    throughput.wait(machine.device())
+    return time.perf_counter()
+
+
 def device(call: Call) -> Mapping[str, Any]:
     """The device, what is installed, and its rate of bfloat16 products of random matrices.  InputError without it."""
     chosen = machine.device()
@@ -78,12 +84,10 @@ def device(call: Call) -> Mapping[str, Any]:
     found = [one @ other for _ in range(3)][0]
     exact = one[:8].double().cpu() @ other.double().cpu()
     error = float((found[:8].double().cpu() - exact).norm() / exact.norm())
-    throughput.wait(chosen)
-    started = time.perf_counter()
+    begun = clock()
     for _ in range(PRODUCTS):
         found = one @ other
-    throughput.wait(chosen)
-    seconds = time.perf_counter() - started
+    seconds = clock() - begun
     return {
         "device": throughput.device_name(chosen),
         "memory_bytes": torch.cuda.get_device_properties(chosen).total_memory if chosen.type == "cuda" else None,

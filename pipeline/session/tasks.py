@@ -4,7 +4,6 @@ The first few were computed by the kernels of a processor beforehand; their feat
 that both sides fit the same numbers.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +15,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.models.network import mlp
 from pipeline.models.network.mlp import Representation
-from pipeline.scale import heads, machine, throughput
+from pipeline.scale import heads, machine
+from pipeline.session import steps
 from pipeline.theory import misfit
 
 SEED = 0
@@ -76,16 +76,16 @@ def measured(tasks: int, chosen: Mapping[str, Any], prepared: Arrays) -> tuple[A
         found[few] = prepared[name]
     weak, strong = features["weak"], features["strong"]
     initial, orders = start(tasks, chosen)
-    begun = clock()
+    begun = steps.clock()
     teachers = heads.fit_adamw(weak, truth, initial, orders, **chosen["adamw"])
     labels = heads.predict(weak, teachers).astype(np.float32)
     taught = labels[few].copy()
     labels[few] = prepared["taught"]
     students = heads.fit_adamw(strong, labels, initial, orders, **chosen["adamw"])
-    fitted = clock()
+    fitted = steps.clock()
     some = slice(chosen["exact_tasks"])
     projections = heads.fit_exact(strong[some], labels[some], **chosen["exact"])
-    solved = clock()
+    solved = steps.clock()
     differences = {
         "teachers": heads.difference(taught, prepared["taught"]),
         "students": heads.difference(
@@ -105,9 +105,3 @@ def measured(tasks: int, chosen: Mapping[str, Any], prepared: Arrays) -> tuple[A
         "agree": all(size <= heads.RTOL["exact" if kind == "exact" else "adamw"] for kind, size in differences.items()),
         "correlation_of_gain_and_misfit": float(np.corrcoef(outcome["gain"], outcome["misfit"])[0, 1]),
     }
-
-
-def clock() -> float:
-    """Seconds, when the device has done what it was given."""
-    throughput.wait(machine.device())
-    return time.perf_counter()
