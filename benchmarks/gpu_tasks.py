@@ -70,9 +70,10 @@ def measured(data: Arrays, networks: Arrays, recipe: Any, exact: Any) -> tuple[f
         "adamw": kernels.fit_adamw(weak[few], data["truth"][few], initial[few], orders, **adamw),
         "exact": np.stack([kernels.fit_exact(x, y, **least) for x, y in zip(strong[few], labels[few], strict=True)]),
     }
+    compared = {"adamw": (weak[few], teachers[few]), "exact": (strong[few], projections[few])}
     differences = {
-        "adamw": difference(weak[few], teachers[few], slow["adamw"]),
-        "exact": difference(strong[few], projections[few], slow["exact"]),
+        kind: heads.difference(kernels.predict(features, found), kernels.predict(features, slow[kind]))
+        for kind, (features, found) in compared.items()
     }
     shown = (heads.predict(weak, teachers), heads.predict(strong, students))
     return seconds, differences, correlation(data["truth"].astype(np.float64), *shown)
@@ -81,12 +82,6 @@ def measured(data: Arrays, networks: Arrays, recipe: Any, exact: Any) -> tuple[f
 def correlation(truth: np.ndarray, weak: np.ndarray, student: np.ndarray) -> float:
     """Of gain and misfit over tasks."""
     return float(np.corrcoef(misfit.gain(truth, weak, student), misfit.misfit(weak, student))[0, 1])
-
-
-def difference(features: np.ndarray, found: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference of predictions over their root mean square."""
-    one, other = (kernels.predict(features, fitted) for fitted in (found, expected))
-    return float(np.abs(one - other).max() / np.sqrt((other**2).mean()))
 
 
 def line(count: int, seconds: float, differences: dict[str, float], value: float) -> str:

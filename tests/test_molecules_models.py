@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from pipeline.core import parallel
 from pipeline.core.errors import InputError
-from pipeline.models.molecules import finetuning, hub, minimol, morgan, pretraining, smiles, transformer
+from pipeline.models.molecules import finetuning, hub, minimol, morgan, pretraining, smiles, special, transformer
 
 TEXTS = ["CCO", "c1ccccc1Cl", "C[C@@H](N)C(=O)[O-]", "CC(C)Br", "CCCC"]
 WORDS = smiles.vocabulary(TEXTS * 2, rarest=2)
@@ -39,8 +39,8 @@ def test_encoding_marks_ends_unknown_tokens_and_padding() -> None:
     tokens, lengths = smiles.encode(["CCO", "I"], WORDS)
     carbon, oxygen = WORDS.index("C"), WORDS.index("O")
     assert tokens.tolist() == [
-        [smiles.START, carbon, carbon, oxygen, smiles.END],
-        [smiles.START, smiles.UNKNOWN, smiles.END, smiles.PAD, smiles.PAD],
+        [special.START, carbon, carbon, oxygen, special.END],
+        [special.START, special.UNKNOWN, special.END, special.PAD, special.PAD],
     ]
     assert lengths.tolist() == [5, 3]
 
@@ -82,9 +82,9 @@ def test_masking_follows_bert(seed: int) -> None:
     inputs, targets = pretraining.masked(tokens, 0.3, 60, np.random.default_rng(seed))
     asked = targets != pretraining.NOT_ASKED
     assert torch.equal(targets[asked], tokens[asked]) and torch.equal(inputs[~asked], tokens[~asked])
-    assert not asked[:, tokens[0] < len(smiles.SPECIAL)].any()
+    assert not asked[:, tokens[0] < len(special.SPECIAL)].any()
     assert 0.2 < asked.float().mean() < 0.4
-    assert 0.65 < (inputs[asked] == smiles.MASK).float().mean() < 0.95
+    assert 0.65 < (inputs[asked] == special.MASK).float().mean() < 0.95
 
 
 @given(st.integers(1, 500), st.floats(0.01, 0.9))

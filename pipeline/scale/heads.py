@@ -14,7 +14,7 @@ from pipeline.scale.machine import device
 
 Array = np.ndarray
 RTOL = {"adamw": 1e-3, "exact": 1e-6}  # largest difference of predictions over their root mean square
-CHUNK = 2500  # tasks that the device holds at once; tasks do not know of each other
+CHUNK = 10_000  # tasks that the device holds at once; tasks do not know of each other
 
 
 def fit_adamw(
@@ -58,6 +58,11 @@ def predict(features: Array, heads: Array) -> Array:
         for part in _chunks(len(heads))
     ]
     return torch.cat([part.cpu() for part in parts]).numpy()
+
+
+def difference(found: Array, expected: Array) -> float:
+    """Largest difference of predictions over the root mean square of the expected ones."""
+    return float(np.abs(found - expected).max() / np.sqrt(np.square(expected).mean()))
 
 
 def _descend(

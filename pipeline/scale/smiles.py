@@ -94,9 +94,13 @@ def pretrain(
     seed: int,
     folder: Path,
     record: Path,
+    most: int | None = None,
 ) -> np.ndarray:
-    """Train in place; returns both losses of every step, (steps, 2).  ``folder``: state; ``record``: throughput."""
-    plan = planned(sequences.lengths, recipe, seed)
+    """Train in place; returns both losses of every step, (steps, 2).  ``folder``: state; ``record``: throughput.
+
+    most: steps at most, where the epochs have more; the learning rate falls to zero over those that are made.
+    """
+    plan = planned(sequences.lengths, recipe, seed)[:most]
     steps = training.Recipe(
         len(plan),
         recipe.learning_rate,

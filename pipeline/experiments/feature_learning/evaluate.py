@@ -160,7 +160,7 @@ def table(point: Point, measured: Arrays, settings: Settings) -> pd.DataFrame:
             dimension=point.dimension,
             strength=point.strength,
             hard=point.shares.hard,
-        both=point.shares.both,
+            both=point.shares.both,
             signal_ratio=point.signal,
             bridge_ratio=point.bridge,
         )

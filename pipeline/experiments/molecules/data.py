@@ -20,6 +20,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.molecules.common import files
 from pipeline.experiments.molecules.settings import SHARES, Corpus, Data, Settings
 from pipeline.models.molecules import smiles
+from pipeline.models.molecules.special import PAD
 
 CHUNK = 3000  # molecules a worker describes at a time
 
@@ -127,7 +128,7 @@ def _described(source: Path, lines: Sequence[str], vocabulary: Sequence[str], da
         },
     )
     lengths = np.concatenate([piece["lengths"] for piece in pieces.values()])
-    tokens = np.full((len(lengths), lengths.max()), smiles.PAD, dtype=np.int16)
+    tokens = np.full((len(lengths), lengths.max()), PAD, dtype=np.int16)
     for name, piece in pieces.items():
         tokens[rows[name], : piece["tokens"].shape[1]] = piece["tokens"]
     values = np.concatenate([piece["descriptors"] for piece in pieces.values()])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.models.molecules.smiles import MASK, SPECIAL
+from pipeline.models.molecules.special import MASK, SPECIAL
 from pipeline.models.molecules.transformer import Sequences, SmilesBert, batches, clipped
 
 NOT_ASKED = -100

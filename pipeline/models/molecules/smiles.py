@@ -9,9 +9,8 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 
 from pipeline.core.errors import InputError
+from pipeline.models.molecules.special import END, PAD, SPECIAL, START, UNKNOWN
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PAD, UNKNOWN, START, END, MASK = range(len(SPECIAL))
 HUGE = 10_000  # characters; beyond some 10,000 atoms RDKit ends the process without a word
 LONGEST = 510  # tokens of a molecule that the models read, START and END not counted
 # One token an atom: a bracket with all it holds, a two-letter halogen, a two-digit ring closure, or one character.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from pipeline.models.molecules.smiles import PAD
+from pipeline.models.molecules.special import PAD
 
 LONGEST = 512  # tokens
 FEATURE_BATCH = 256
