@@ -20,6 +20,7 @@ import pandas as pd
 
 from pipeline.core import artifacts, config, experiments, files, tabular
 from pipeline.core.errors import InputError, command_line
+from pipeline.experiments.preferences.common import texts
 from pipeline.own import templates
 
 KINDS = {"text": ("text", "label"), "preference": ("chosen", "rejected"), "regression": ("label",)}
@@ -29,12 +30,16 @@ READ = 300_000  # tokens that a study reads unless --rows says otherwise: a few 
 CHARACTERS = 4  # of a token, about
 MAX_TOKENS = 128
 FOLDER = files.SHIPPED / files.OWN
+FIGURES = Path(__file__).parent / "figures"
 
 
 def main() -> None:
     """Write the study that the command line describes."""
     chosen = _arguments()
-    print(create(chosen.kind, chosen.name, _tables(chosen), _columns(chosen), chosen))
+    try:
+        print(create(chosen.kind, chosen.name, _tables(chosen), _columns(chosen), chosen))
+    except InputError as error:  # of checks that a study's stages make, too
+        raise InputError(str(error).replace("{where}", "the command")) from None
 
 
 def create(
@@ -88,21 +93,24 @@ def _targets(name: str) -> dict[str, Path]:
     return {
         "study": experiments.STUDIES / f"{name}.yaml",
         "claims": Path("claims") / f"{name}.yaml",
-        "figures": Path(__file__).parent / "figures" / f"{name}.py",
+        "figures": FIGURES / f"{name}.py",
     }
 
 
 def _read(path: Path, columns: Mapping[str, str], name: str) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path} is missing; give the path of the table")
-    return tabular.columns(tabular.read(path, f"study '{name}'"), dict(columns), f"{path}", "the option -")
+    table = tabular.columns(tabular.read(path, f"study '{name}'"), columns, str(path), "--{role}")
+    for role in (role for role in ("text", "chosen", "rejected") if role in table):
+        texts.are_texts(table[role], columns[role], f"{path}:", f"--{role}")
+    return table
 
 
 def _rows(kind: str, tables: Mapping[str, pd.DataFrame], separator: str | None, asked: int | None) -> dict[str, int]:
     """Rows of each part: those asked for, or as many as are read in minutes; an equal share of a pool."""
     whole = pd.concat(tables.values())
-    texts = [role for role in ("text", "chosen", "rejected") if role in whole]
-    characters = sum(whole[role].astype(str).str.len().clip(upper=CHARACTERS * MAX_TOKENS).mean() for role in texts)
+    read = [role for role in ("text", "chosen", "rejected") if role in whole]
+    characters = sum(whole[role].astype(str).str.len().clip(upper=CHARACTERS * MAX_TOKENS).mean() for role in read)
     most = asked or (min(MOST_ROWS[kind], int(READ * CHARACTERS / characters)) if characters else MOST_ROWS[kind])
     if "pool" not in tables:
         return {part: min(len(table), most // 3) for part, table in tables.items()}
@@ -121,10 +129,8 @@ def _distinct(table: pd.DataFrame, separator: str | None) -> int:
         from pipeline.experiments.regression.data import molecules
 
         return len(set(molecules(table["smiles"], "the table")))
-    from pipeline.experiments.preferences.common.texts import prompt
-
     role = "chosen" if "chosen" in table else "text"
-    return len({prompt(text, separator) for text in table[role].astype(str)})
+    return len({texts.prompt(text, separator) for text in table[role].astype(str)})
 
 
 def _checked(name: str) -> None:

@@ -41,7 +41,8 @@ def run(name: str) -> str:
     missing = [shard for shard in shards if not (folder / f"{shard.name}.parquet").exists()]
     units = {shard.name: (experiment, shard.settings, shard.point, shard.seeds) for shard in missing}
     finished = parallel.unordered(cells.shard, units)
-    for key, content in tqdm(finished, desc=f"sweep {name}", initial=len(shards) - len(missing), total=len(shards)):
+    done, total = len(shards) - len(missing), len(shards)
+    for key, content in tqdm(finished, f"sweep {name}", total, initial=done, disable=None, leave=False):
         artifacts.write_bytes(folder / f"{key}.parquet", content)
     lines = summary.table(shards, folder, sweep.by, config.intervals().confidence)
     artifacts.write_cells(home / "summary.csv", lines)

@@ -1,9 +1,25 @@
 """Arrays that took long to make, kept in files named by a hash of what made them; each file's own hash beside it."""
 
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.core import artifacts
 from pipeline.core.errors import InputError
+
+
+def once(home: Path, recipe: Sequence[str], make: Callable[[], artifacts.Arrays]) -> artifacts.Arrays:
+    """Arrays from a folder where they lie there, made and kept where not.
+
+    recipe: all that can change them; the first is a module, whose text counts.
+    """
+    module, *rest = recipe
+    digest = hashlib.sha256(Path(module).read_bytes() + json.dumps(rest).encode())
+    file = home / f"{digest.hexdigest()[:32]}.safetensors"
+    if not file.exists():
+        write(file, make())
+    return read(file)
 
 
 def write(file: Path, arrays: artifacts.Arrays) -> None:

@@ -11,7 +11,7 @@ import io
 import json
 import lzma
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,16 @@ def read(path: Path, owner: str) -> pd.DataFrame:
     return table
 
 
-def columns(table: pd.DataFrame, wanted: dict[str, str], owner: str, key: str) -> pd.DataFrame:
+def columns(table: pd.DataFrame, wanted: Mapping[str, str], owner: str, key: str) -> pd.DataFrame:
     """The columns that play a role, under its name.  Raises InputError that names one that is not there.
 
-    key: where in the settings the roles are named.
+    key: where roles are named, `{role}` in the place of the role.
     """
     for role, column in wanted.items():
         if column not in table:
+            named = key.replace("{role}", role)
             held = [str(name) for name in table][:FEW]
-            raise InputError(f"{owner}: there is no column '{column}', only {', '.join(held)}; correct {key}.{role}")
+            raise InputError(f"{owner}: there is no column '{column}', only {', '.join(held)}; correct {named}")
     return pd.DataFrame({role: table[column] for role, column in wanted.items()})
 
 

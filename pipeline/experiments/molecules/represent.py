@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.core import artifacts, streams
+from pipeline.core import artifacts, kept, streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
@@ -80,9 +80,10 @@ def read_minimol(texts: list[str], path: Path, home: Path) -> Arrays:
     return {"features": minimol.read(texts, path, home)}
 
 
-def read_hub(texts: list[str], model: str, revision: str) -> Arrays:
+def read_hub(texts: list[str], model: str, revision: str, home: Path) -> Arrays:
     """Features of some molecules by a model of the hub."""
-    return {"features": hub.represent(texts, model, revision)}
+    recipe = [hub.__file__, model, revision, *texts]
+    return kept.once(home, recipe, lambda: {"features": hub.represent(texts, model, revision)})
 
 
 def read_morgan(texts: list[str], bits: int, radius: int) -> Arrays:
@@ -106,7 +107,7 @@ def _strong(settings: Represent, molecules: pd.DataFrame) -> dict[str, Unit]:
             for first in range(0, len(texts), CHUNK)
         }
     if settings.strong == "hub":
-        return {"strong-0": (read_hub, texts, settings.hub.model, settings.hub.revision)}
+        return {"strong-0": (read_hub, texts, settings.hub.model, settings.hub.revision, HOME.resolve())}
     return {}
 
 

@@ -33,7 +33,7 @@ def rows(data: Data) -> tuple[pd.DataFrame, dict[str, int]]:
     """Checked rows, each text or molecule once, and what was left out."""
     owner = f"data set '{data.name}'"
     place = files.found(owner, data.source)
-    raw = tabular.columns(tabular.read(place, owner), dict(data.columns), owner, "data.columns in {where}")
+    raw = tabular.columns(tabular.read(place, owner), data.columns, owner, "data.columns.{role} in {where}")
     read = (
         molecules(raw["smiles"], owner) if data.role == "smiles" else _texts(raw["text"], data.columns["text"], owner)
     )

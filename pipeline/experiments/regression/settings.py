@@ -141,7 +141,7 @@ class Settings(Block):
                 raise ValueError(f"weak.teachers.{name} bears the name of a control; give it another")
         for place, rung in enumerate(self.strong.rungs):
             known(f"strong.rungs[{place}]", rung, "represent.ladder", ladder)
-        for name, view in ladder.items():
-            if isinstance(view, Morgan | Molecules) == (self.data.role == "text"):
+        for name, kind in ladder.items():
+            if isinstance(kind, Morgan | Molecules) == (self.data.role == "text"):
                 raise ValueError(f"represent.ladder.{name} cannot read a {self.data.role}; take another kind of rung")
         return self

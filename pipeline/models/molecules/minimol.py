@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,11 +32,7 @@ def model_file() -> Path:
 
 def read(smiles: Sequence[str], path: Path, home: Path) -> np.ndarray:
     """The same, each set of molecules read once: kept in a folder by a hash of molecules, network and this module."""
-    digest = hashlib.sha256(Path(__file__).read_bytes() + json.dumps([SHA256, *smiles]).encode())
-    file = home / f"{digest.hexdigest()[:32]}.safetensors"
-    if not file.exists():
-        kept.write(file, {"features": represent(smiles, path)})
-    return kept.read(file)["features"]
+    return kept.once(home, [__file__, SHA256, *smiles], lambda: {"features": represent(smiles, path)})["features"]
 
 
 def represent(smiles: Sequence[str], path: Path) -> np.ndarray:

@@ -25,7 +25,9 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
         loaded = {part: tabular.read(path, owner) for part, path in paths.items()}
     tables = {}
     for part, rows in loaded.items():
-        tables[part] = tabular.columns(rows, settings.columns, f"{owner}, {part}", f"{key}.columns in {{where}}")
+        tables[part] = tabular.columns(
+            rows, settings.columns, f"{owner}, {part}", f"{key}.columns.{{role}} in {{where}}"
+        )
         if part != "pool" and len(rows) < settings.sizes[part]:
             raise InputError(
                 f"{owner}, {part}: there are {len(rows)} rows, fewer than the {settings.sizes[part]} asked for; lower "
