@@ -6,6 +6,7 @@
 # make figures     redraw figures, claims and report from the committed results
 # make studies     the long experiments behind published/, run and published
 # make gpu         the studies at the papers' size, on a GPU (docs/GPU.md)
+# make gpu-session   ten minutes on a GPU, prepared and measured step by step; SESSION=language for language models
 # make archive     a release archive that reproduces outside git; make anonymous: one for review
 # make bench       speed ratios against the plain algorithms
 # make gpu-bench   our loop beside the plain Hugging Face Trainer, up to 10,000 tasks; on the device in W2S_DEVICE
@@ -14,7 +15,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: install reproduce verify test smoke figures studies gpu bench gpu-bench archive anonymous lint clean
+.PHONY: install reproduce verify test smoke figures studies gpu bench gpu-bench gpu-session archive anonymous lint clean
 
 install: $(INSTALLED)
 
@@ -48,6 +49,12 @@ bench: $(INSTALLED)
 gpu-bench: $(INSTALLED)
 	python benchmarks/gpu.py
 	python benchmarks/gpu_tasks.py
+
+SESSION ?= molecules
+gpu-session: $(INSTALLED)
+	python -m pipeline.session.prepare $(SESSION) artifacts/session/$(SESSION)
+	cd artifacts/session/$(SESSION) && W2S_DEVICE=$${W2S_DEVICE:-cuda} \
+	  python -m pipeline.session.run $(CURDIR)/artifacts/session/$(SESSION)-found
 
 archive: $(INSTALLED)
 	python -m pipeline.archive

@@ -7,6 +7,8 @@ import pytest
 import torch
 from conftest import ROOT
 
+from pipeline.scale import comparison
+
 
 def benchmark(name: str) -> ModuleType:
     specification = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
@@ -45,7 +47,7 @@ def test_the_padded_model_has_the_losses_of_ours() -> None:
     inputs, asked, targets = batch.tensors
     ours = (module.smiles.loss(model, *batch.tensors) / torch.tensor(batch.divisors)).sum()
     filler = torch.zeros(len(inputs), 3, dtype=torch.int64)
-    padded = module.Padded(model)(
+    padded = comparison.Padded(model)(
         torch.cat([inputs, filler], dim=1),
         torch.cat([torch.ones_like(inputs), filler], dim=1),
         torch.cat([asked, filler - 100], dim=1),

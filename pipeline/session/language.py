@@ -7,6 +7,7 @@ pair slot A minus slot B, as the study `preferences_gpu` has them.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,7 @@ def model(name: str, call: Call) -> Mapping[str, Any]:
     ladder = pretraining.Ladder(**chosen["ladder"])
     network, record = pretraining.pretrain(shape, rate, ladder, found, steps.STATE / f"{name}-training", rates)
     folder = steps.STATE / name
+    shutil.rmtree(folder, ignore_errors=True)
     language.save(network, found.tokenizer, folder)
     loaded = loading.load(folder, chosen["precision"])
     begun = steps.clock()

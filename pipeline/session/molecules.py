@@ -78,6 +78,7 @@ def pretraining(call: Call) -> Mapping[str, Any]:
     epochs = min(recipe.epochs, time * tried["tokens_per_second"] / tokens)
     most = max(1, int(epochs * a_pass))
     own, model = recipe._replace(epochs=max(1, math.ceil(epochs))), smiles.initialised(shape, chosen["seed"])
+    (steps.STATE / checkpoints.NAME).unlink(missing_ok=True)  # of another number of steps
     with suppress(OutOfTime):  # its state is kept, and what it has learnt is read from there
         smiles.pretrain(model, shape, *found, own, chosen["seed"], steps.STATE, rates, most)
     with safe_open(steps.STATE / checkpoints.NAME, framework="np") as state:

@@ -36,7 +36,7 @@ BENCHMARK_STEPS, PRETRAINING_SECONDS = 5_000, 300
 # Of preferences_gpu: shapes left out, tokens that each network sees, and those that travel, which are gone round again.
 LEFT_OUT, TOKENS, DISTINCT = ("neox-410m",), 64_000_000, 16_000_000
 ROWS = 1_300  # of each part of each text set
-OFFLINE = {"HF_HUB_OFFLINE": "1"}
+ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "W2S_CHECKPOINT_SECONDS": "120"}
 # Of each step: seconds after which it is stopped, and seconds that the steps before leave it.
 MOLECULES = {
     "device": (60, 30),
@@ -47,7 +47,7 @@ MOLECULES = {
     "heads": (110, 60),
 }
 
-LANGUAGE = (180, 45)  # each shape
+LANGUAGE = (300, 60)  # each shape
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def of_molecules() -> tuple[dict[str, Any], dict[str, Arrays]]:
         "pretraining_seconds": PRETRAINING_SECONDS,
         "tasks": chosen,
         "steps": limits(MOLECULES),
-        "environment": OFFLINE,
+        "environment": ENVIRONMENT,
     }, {
         "corpus": {**molecules.packed(tokens), "descriptors": molecules.rounded(tokens["descriptors"])},
         "downstream": {f"{name}.{part}": array for name, arrays in read.items() for part, array in arrays.items()},
@@ -162,7 +162,7 @@ def of_language() -> tuple[dict[str, Any], dict[str, Arrays]]:
         "params": settings.model_dump(mode="json"),
         "rows": ROWS,
         "steps": limits({"device": MOLECULES["device"], **dict.fromkeys(models, LANGUAGE)}),
-        "environment": {**OFFLINE, "W2S_MICRO_BATCH": "64"},
+        "environment": {**ENVIRONMENT, "W2S_MICRO_BATCH": "64"},
     }, {
         "rows": {
             "training": found.training,

@@ -8,7 +8,6 @@ that they print, and the files of the steps.  A step that fails or is cut off le
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -48,7 +47,8 @@ def main() -> None:
     chosen = {name: limits for name, limits in prepared["steps"].items() if not given.steps or name in given.steps}
     ends = time.monotonic() + given.seconds
     session = Session(prepared["kind"], chosen, given.out.resolve(), ends, given.benchmark)
-    shutil.rmtree(steps.STATE, ignore_errors=True)
+    for name in chosen:
+        steps.record_of(name).unlink(missing_ok=True)
     session.out.mkdir(parents=True, exist_ok=True)
     os.environ.update({name: value for name, value in prepared["environment"].items() if name not in os.environ})
     failed = run(session, {name: prepared[name] for name in ("kind", "revision", "code_sha256")})
