@@ -15,11 +15,21 @@ Array = np.ndarray
 PARTS = ("teacher", "student", "validation", "test")  # each has its own quarter of the images of a digit
 
 
-def images(norm: float) -> Array:
-    """Digits less their mean image, each of length ``norm``, (1797, 64)."""
-    pixels, _ = load_digits(return_X_y=True)
+def images(settings: Digits) -> Array:
+    """Digits less their mean image, each of length ``norm``, (1797, 64).
+
+    Easy digits are rid of their part along the mean hard ones, and hard digits of theirs along the mean easy ones: a hard
+    patch that looks like an easy one would tell its label without any bridge.
+    """
+    pixels, labels = load_digits(return_X_y=True)
     pixels = pixels - pixels.mean(axis=0)
-    return (norm * pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
+    means = [
+        np.stack([pixels[labels == digit].mean(axis=0) for digit in pair]) for pair in (settings.easy, settings.hard)
+    ]
+    for pair, others in zip((settings.easy, settings.hard), reversed(means), strict=True):
+        own, (basis, _) = np.isin(labels, pair), np.linalg.qr(others.T)
+        pixels[own] -= pixels[own] @ basis @ basis.T
+    return (settings.norm * pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
 
 
 def drawn(generator: np.random.Generator, kinds: Array, settings: Digits, seed: int, part: str) -> Arrays:
