@@ -18,16 +18,14 @@ PARTS = ("teacher", "student", "validation", "test")  # each has its own quarter
 def images(settings: Digits) -> Array:
     """Digits less their mean image, each of length ``norm``, (1797, 64).
 
-    Easy digits are rid of their part along the mean hard ones, and hard digits of theirs along the mean easy ones: a hard
-    patch that looks like an easy one would tell its label without any bridge.
+    Hard digits are rid of their part along the mean easy ones, then easy digits of theirs along the mean hard ones: a
+    hard patch that looks like an easy one would tell its label without any bridge.
     """
     pixels, labels = load_digits(return_X_y=True)
     pixels = pixels - pixels.mean(axis=0)
-    means = [
-        np.stack([pixels[labels == digit].mean(axis=0) for digit in pair]) for pair in (settings.easy, settings.hard)
-    ]
-    for pair, others in zip((settings.easy, settings.hard), reversed(means), strict=True):
-        own, (basis, _) = np.isin(labels, pair), np.linalg.qr(others.T)
+    for pair, others in ((settings.hard, settings.easy), (settings.easy, settings.hard)):
+        means = np.stack([pixels[labels == digit].mean(axis=0) for digit in others])
+        own, (basis, _) = np.isin(labels, pair), np.linalg.qr(means.T)
         pixels[own] -= pixels[own] @ basis @ basis.T
     return (settings.norm * pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
 
