@@ -38,7 +38,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     cells = pd.concat([table(point, measured[point.name], settings) for point in listed], ignore_index=True)
     final = cells[(cells["moment"] == FINAL) & cells["control"].isna()]
     groups = ("panel", "n_train", "dimension", "strength", "both")
-    cells = cells[[*(name for name in COLUMNS if name in cells), *OWN]]
+    cells = cells.reindex(columns=[*(name for name in COLUMNS if name in cells), *OWN])
     return {"cells": cells, "metrics": nested(final, "seed", groups, partial(_summary, settings.evaluate.confidence))}
 
 

@@ -16,5 +16,5 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     rows = [(point.name, point.signal, point.bridge) for point in points(settings.data)]
     return {
         "points": pd.DataFrame(rows, columns=["name", "A", "B"]),
-        "images": {"patches": digits.images(settings.data.digits.norm)},
+        "images": {"patches": digits.images(settings.data.digits)},
     }

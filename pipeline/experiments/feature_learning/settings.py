@@ -59,7 +59,7 @@ class Abundant(Block):
 
 
 class Digits(Block):
-    """Patches are scikit-learn's digits less their mean image, scaled to ``norm``, in 64 pixels.
+    """Patches are scikit-learn's digits less their mean image and the other pair's, scaled to ``norm``, in 64 pixels.
 
     easy, hard: the digits that stand for the classes +1 and -1; a hard patch has a random sign besides.
     """

@@ -15,11 +15,19 @@ Array = np.ndarray
 PARTS = ("teacher", "student", "validation", "test")  # each has its own quarter of the images of a digit
 
 
-def images(norm: float) -> Array:
-    """Digits less their mean image, each of length ``norm``, (1797, 64)."""
-    pixels, _ = load_digits(return_X_y=True)
+def images(settings: Digits) -> Array:
+    """Digits less their mean image, each of length ``norm``, (1797, 64).
+
+    Hard digits are rid of their part along the mean easy ones, then easy digits of theirs along the mean hard ones: a
+    hard patch that looks like an easy one would tell its label without any bridge.
+    """
+    pixels, labels = load_digits(return_X_y=True)
     pixels = pixels - pixels.mean(axis=0)
-    return (norm * pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
+    for pair, others in ((settings.hard, settings.easy), (settings.easy, settings.hard)):
+        means = np.stack([pixels[labels == digit].mean(axis=0) for digit in others])
+        own, (basis, _) = np.isin(labels, pair), np.linalg.qr(means.T)
+        pixels[own] -= pixels[own] @ basis @ basis.T
+    return (settings.norm * pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
 
 
 def drawn(generator: np.random.Generator, kinds: Array, settings: Digits, seed: int, part: str) -> Arrays:
