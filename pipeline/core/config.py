@@ -162,7 +162,7 @@ def _one_line(problems: list[Any], free: set[str], prefix: str, path: Path) -> s
         text = f"is missing; add it (`git diff {path}` shows what was committed{example})"
     elif first["type"] == "extra_forbidden":
         text = "is not a known key; remove it or correct its spelling"
-    elif isinstance(first["input"], dict | list) and first["type"] == "value_error":
+    elif first["type"] == "value_error" and isinstance(first["input"], dict | list) and first["input"]:
         # Found by looking at a whole block: its message names what is wrong, the block itself would bury it.
         where = f"{key}: " if prefix or first["loc"] else ""
         return f"{path}: {where}{_remedy(first)}" + _more(len(problems) - 1)
