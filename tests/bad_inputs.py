@@ -118,7 +118,11 @@ DATA = {
     ),
     "split no JSON": Case("data molecules", recorded(SPLITS, lambda raw: raw[:-9]), (SPLITS, "restore")),
     "corpus no archive": Case("data molecules", recorded(CORPUS, lambda raw: raw[:-9]), (CORPUS, "restore")),
-    "texts absent": Case("data preferences", remove("data/pairs_test.jsonl.xz"), ("pairs_test", "W2S_MIRROR")),
+    "texts absent": Case(
+        "data preferences",
+        lambda: [remove(f"data/{name}.jsonl.xz")() for name in ("pairs_test", "questions")],
+        ("the files of no text set", "W2S_MIRROR"),
+    ),
     "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "restore it", "sha256")),
     "texts no archive": Case("data preferences", texts(lambda raw: raw[:-9]), ("pairs", "cannot be read")),
     "texts no JSON": Case("data preferences", texts(lines(lambda raw: raw + b"{")), ("pairs", "cannot be read")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-Spoil = Callable[[], None]
+Spoil = Callable[[], object]
 PARAMS = Path("params.yaml")  # which records the hashes
 
 

@@ -18,12 +18,12 @@ LEFT_OUT = "left_out"  # item of the bundle of features: rungs
 
 def datasets(data: Data) -> dict[str, TextSet]:
     """Text sets that can be read.  Raises InputError where there is none."""
-    found = {}
+    found, told = {}, []
     for name, chosen in data.datasets.items():
         named = [] if isinstance(chosen.source, Hub) else chosen.source.values()
         absent = [file.path for file in named if not files.at_hand(file) and not files.is_shipped(file)]
         if absent:
-            print(f"text set '{name}' is left out: {files.mirror()} has no {', '.join(absent)}", file=sys.stderr)
+            told.append(f"text set '{name}' is left out: {files.mirror()} has no {', '.join(absent)}")
         else:
             found[name] = chosen
     if not found:
@@ -31,6 +31,8 @@ def datasets(data: Data) -> dict[str, TextSet]:
             f"{{where}}: {files.mirror()} has the files of no text set of data.datasets; set W2S_MIRROR to the folder "
             "that has them, or name files of your own"
         )
+    for line in told:
+        print(line, file=sys.stderr)
     return found
 
 
