@@ -100,7 +100,7 @@ def test_a_learner_is_bayes_without_context_and_learns_from_pairs() -> None:
     """Without pairs the mean concept is best; with eight the error falls well below, and never below that of Bayes."""
     torch.set_num_threads(1)
     own = learned.drawn(0, LEARNER.data)
-    kept = learned.pretrain(0, LEARNER, {"seed-0": own})
+    kept = learned.learn(0, LEARNER, {"seed-0": own})
     errors = {name: np.square(kept[name] - kept["truth"]).mean(axis=0) for name in ("own", "bayes")}
     assert errors["own"][0] == pytest.approx(errors["bayes"][0], rel=0.15)
     assert errors["bayes"][8] <= errors["own"][8] < 0.5 * errors["own"][0]

@@ -124,12 +124,12 @@ def drawn(seed: int, data: Data) -> Arrays:
 
 
 def represent(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
-    """Pretrain the strong model of every seed; see ``pretrain``."""
+    """Pretrain the strong model of every seed; see ``learn``."""
     units = {f"seed-{seed}": (seed, settings, upstream["data"]) for seed in settings.data.seeds}
-    return pool.map(pretrain, units)
+    return pool.map(learn, units)
 
 
-def pretrain(seed: int, settings: Settings, data: Mapping[str, Arrays]) -> Arrays:
+def learn(seed: int, settings: Settings, data: Mapping[str, Arrays]) -> Arrays:
     """Weights; on sequences not trained on, truth, Bayes' and the model's answers (sequences, pairs + 1)."""
     concepts, size = data[f"seed-{seed}"]["concepts"], settings.represent.training.batch_size
     model = network(seed, settings)

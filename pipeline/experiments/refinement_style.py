@@ -163,10 +163,10 @@ def represent(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Ma
     units = {
         f"seed-{s}.{p}": (s, share, settings, upstream["data"]) for s in settings.data.seeds for p, share in panels
     }
-    return pool.map(pretrain, units)
+    return pool.map(learn, units)
 
 
-def pretrain(seed: int, ignorant: float, settings: Settings, data: Mapping[str, Arrays]) -> Arrays:
+def learn(seed: int, ignorant: float, settings: Settings, data: Mapping[str, Arrays]) -> Arrays:
     """Weights of the strong model, trained on the next token of documents."""
     language, own = Language(settings.data, data[f"seed-{seed}"]), settings.represent
     model, stream = network(seed, settings), streams.generator(seed, f"refinement_style/documents/{ignorant:g}")

@@ -71,15 +71,15 @@ def _over(cells: pd.DataFrame, axis: str, column: str, confidence: float) -> lis
 
 
 def _reading(curves: Numbers, teachers: list[Numbers]) -> str:
-    last = {name: curve[-1] for name, curve in curves.items()}
+    early = {name: curve[len(curve) // 4] for name, curve in curves.items()}
     told = [
         f"{TEACHERS[entry['teacher']]}: refined {_written(entry['refined'][-1])}, "
         f"by Bayes {_written(entry['bayes'][-1])}, naive at best {_written(entry['levels']['best'])}"
         for entry in teachers
     ]
     return (
-        f"After {last['model']['at']:g} pairs of its own source the model errs by {number(last['model']['value'])}, "
-        f"Bayes by {number(last['bayes']['value'])}. Excess risk with the longest context, {'; '.join(told)}."
+        f"After {early['model']['at']:g} pairs of its own source the model errs by {number(early['model']['value'])}, "
+        f"Bayes by {number(early['bayes']['value'])}. Excess risk with the longest context, {'; '.join(told)}."
     )
 
 
@@ -95,7 +95,7 @@ def draw(numbers: Numbers) -> Picture:
     for axes, entry in zip(panels[1], numbers["teachers"], strict=True):
         _students(axes, entry)
     panels[1, 1].sharey(panels[1, 0])
-    panels[1, 0].legend(loc="lower left", fontsize=8)
+    panels[1, 0].legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     titles = ("learner on its own source", "naive finetuning", *TEACHERS.values())
     for letter, title, axes in zip("abcd", titles, panels.flat, strict=True):
         axes.set_title(f"{letter}  {title}", fontweight="bold")
