@@ -1,5 +1,7 @@
 """What more steps do to a ReLU student of a linear teacher (Oh, Song and Yun 2025, data-abundant regime)."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -15,11 +17,13 @@ from pipeline.summary.words import interval, number
 from pipeline.theory.intervals import Estimate
 
 STOPS = {
-    "others": ("best step of the other seeds", "student", "o", "-"),
-    "validated": ("stopped on weak validation", "weak", "s", "--"),
+    "others": ("best step (other seeds)", "student", "o", "-"),
+    "validated": ("weak validation", "weak", "s", "--"),
     "final": ("last step", "ceiling", "D", ":"),
 }
 TYPES = {"easy": ("easy only", "s", "--"), "hard": ("hard only", "o", "-"), "both": ("both", "^", ":")}
+
+COMPACT: dict[str, Any] = {"labelspacing": 0.2, "handlelength": 1.5, "handletextpad": 0.4, "columnspacing": 0.7}
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
@@ -95,15 +99,15 @@ def draw(numbers: Numbers) -> Picture:
 
 def _training(axes: Axes, curve: Numbers) -> None:
     looks = {
-        "fitted": ("all, pseudo-label", drawing.INK, "D", ":"),
-        "clean": ("right ones, pseudo-label", drawing.ROLE_COLOURS["weak"], "s", "--"),
-        "righted": ("wrong ones, true label", drawing.ROLE_COLOURS["student"], "o", "-"),
+        "fitted": ("all: pseudo-label", drawing.INK, "D", ":"),
+        "clean": ("right: pseudo-label", drawing.ROLE_COLOURS["weak"], "s", "--"),
+        "righted": ("wrong: true label", drawing.ROLE_COLOURS["student"], "o", "-"),
     }
     for name, (label, colour, marker, line) in looks.items():
         look = {"color": colour, "marker": marker, "linestyle": line, "label": label}
         drawing.band(axes, curve["steps"], curve[name], **look)
-    axes.set(ylim=(0, 1.04), ylabel="share of training examples", title="training examples")
-    axes.legend(title="predicted with", loc="center left", labelspacing=0.2, bbox_to_anchor=(-0.02, 0.4))
+    axes.set(ylim=(0, 1.55), yticks=np.linspace(0, 1, 6), ylabel="share predicted so", title="training examples")
+    axes.legend(loc="upper left", **COMPACT)
 
 
 def _by_type(axes: Axes, curve: Numbers) -> None:
@@ -113,8 +117,8 @@ def _by_type(axes: Axes, curve: Numbers) -> None:
     drawing.band(axes, curve["steps"], curve["student_error"], color=drawing.INK, label="all types")
     drawing.band(axes, curve["steps"], curve["ceiling_error"], color=drawing.SOFT, linestyle="--", label="gold labels")
     level(axes, curve["weak_error"][0]["value"], "teacher")
-    axes.set(ylim=(-0.01, 0.5), ylabel="test error", title="test examples")
-    axes.legend(loc="upper left", labelspacing=0.2)
+    axes.set(ylim=(-0.01, 0.75), yticks=np.linspace(0, 0.5, 6), ylabel="test error", title="test examples")
+    axes.legend(loc="upper left", ncols=2, **COMPACT)
 
 
 def _filters(axes: Axes, curve: Numbers) -> None:
@@ -124,7 +128,7 @@ def _filters(axes: Axes, curve: Numbers) -> None:
         look = {"color": colour, "marker": marker, "linestyle": line, "label": label}
         drawing.band(axes, curve["steps"], curve[name], **look)
     axes.set(ylabel="length of filters along", title="filters", yscale="log")
-    axes.legend(loc="upper left", labelspacing=0.2)
+    axes.legend(loc="upper left", **COMPACT)
 
 
 def _by_bridges(axes: Axes, curves: list[Numbers]) -> None:
@@ -134,8 +138,10 @@ def _by_bridges(axes: Axes, curves: list[Numbers]) -> None:
         look = {"color": colour, "marker": marker, "label": f"{curve['both']:g}"}
         drawing.band(axes, curve["steps"], curve["student_hard_error"], **look)
     level(axes, 0.5, "chance")
-    axes.set(ylim=(0, 0.56), ylabel="error on hard-only examples", title="bridges teach ν")
-    axes.legend(title="p$_b$", loc="upper left", labelspacing=0.15, bbox_to_anchor=(-0.02, 0.86))
+    axes.set(
+        ylim=(0, 0.85), yticks=np.linspace(0, 0.5, 6), ylabel="error on hard-only examples", title="bridges teach ν"
+    )
+    axes.legend(title="share of bridges p$_b$", loc="upper left", ncols=3, **COMPACT)
 
 
 def _stops(axes: Axes, stops: list[Numbers]) -> None:
@@ -145,11 +151,11 @@ def _stops(axes: Axes, stops: list[Numbers]) -> None:
         look = {"color": drawing.ROLE_COLOURS[role], "marker": marker, "linestyle": line, "label": label}
         drawing.band(axes, [stop["both"] for stop in some], [stop["student_error"] for stop in some], **look)
     linear = [stop for stop in own if stop["control"] is not None]
-    look = {"color": drawing.SOFT, "marker": "v", "linestyle": "-.", "label": "control: linear student"}
+    look = {"color": drawing.SOFT, "marker": "v", "linestyle": "-.", "label": "linear student"}
     drawing.band(axes, [stop["both"] for stop in linear], [stop["student_error"] for stop in linear], **look)
-    axes.set(ylim=(0, 0.25), xlabel="share of bridges p$_b$", ylabel="test error", title="where to stop")
+    axes.set(ylim=(0, 0.3), xlabel="share of bridges p$_b$", ylabel="test error", title="where to stop")
     level(axes, own[0]["weak_error"]["value"], "")
-    axes.legend(loc="upper right", labelspacing=0.15, bbox_to_anchor=(1.03, 1.03))
+    axes.legend(loc="upper left", **COMPACT)
 
 
 def _digits(axes: Axes, curves: list[Numbers]) -> None:
@@ -161,7 +167,7 @@ def _digits(axes: Axes, curves: list[Numbers]) -> None:
                  label="gold labels")  # fmt: skip
     level(axes, curves[-1]["weak_error"][0]["value"], "teacher")
     axes.set(ylim=(0, 0.3), ylabel="test error", title="digits for signals")
-    axes.legend(loc="upper right", labelspacing=0.2)
+    axes.legend(loc="upper right", **COMPACT)
 
 
 def words(numbers: Numbers) -> str:

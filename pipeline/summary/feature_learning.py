@@ -28,9 +28,9 @@ def mean_weak_hard_error(cells: pd.DataFrame) -> float:
     return float(cells["weak_hard_error"].mean())
 
 
-def mean_ceiling_error(cells: pd.DataFrame) -> float:
-    """Mean error of the same students trained on true labels."""
-    return float(cells["ceiling_error"].mean())
+def largest_ceiling_error(cells: pd.DataFrame) -> float:
+    """Largest error of the same networks trained on true labels, over all cells."""
+    return float(cells["ceiling_error"].max())
 
 
 def error_beyond_gold(cells: pd.DataFrame) -> float:
@@ -43,9 +43,9 @@ def mean_righted(cells: pd.DataFrame) -> float:
     return float(cells["righted"].mean())
 
 
-def mean_clean(cells: pd.DataFrame) -> float:
-    """Of those with a right pseudo-label, the share that the student predicts with it."""
-    return float(cells["clean"].mean())
+def largest_unclean(cells: pd.DataFrame) -> float:
+    """Of those with a right pseudo-label, the largest share that a student does not fit, over all cells."""
+    return float(1 - cells["clean"].min())
 
 
 def largest_unfitted(cells: pd.DataFrame) -> float:
@@ -161,10 +161,10 @@ FEATURE_LEARNING: dict[str, Statistic] = {
     for function in (
         mean_hard_error,
         mean_weak_hard_error,
-        mean_ceiling_error,
+        largest_ceiling_error,
         error_beyond_gold,
         mean_righted,
-        mean_clean,
+        largest_unclean,
         largest_unfitted,
         harmful_violation,
         benign_error_over_bound,
