@@ -6,6 +6,7 @@ from scipy import stats
 
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
+from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
 from pipeline.theory.selection import expected_regret_at_random
@@ -137,6 +138,7 @@ def _by_lot(draws: list[pd.DataFrame]) -> float:
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
+    **PREDICTIONS,
     **{
         function.__name__: function
         for function in (
