@@ -425,6 +425,76 @@ def _of_risks(rows: list[dict], experiment: str) -> pd.DataFrame:
     return _complete(cells.assign(cross_term=0.0, **risks), experiment).assign(weak=weak)
 
 
+def bregman(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of projections and of mixed heads: the farther the truth, the more misfit exceeds gain."""
+    shared = {"generator": "kl", "loss": "projection", "heads": 8, "classes": 5, "outside": 0.0}
+    rows = [
+        shared | {"panel": "hull", "generator": name, "outside": outside}
+        for name in ("kl", "drawn")
+        for outside in (0.0, 1.0)
+    ]
+    heads = [("reverse_kl", count) for count in (1, 100, 500)] + [("forward_kl", 1)]
+    for loss, count in heads:
+        student = {"loss": loss, "heads": count}
+        rows += [shared | student | {"panel": "synthetic", "outside": outside} for outside in (0.0, 0.5, 1.0)]
+        rows += [
+            shared | student | {"panel": "synthetic", "classes": 3},
+            shared | student | {"panel": "digits", "classes": 10},
+        ]
+    table = pd.DataFrame([row | {"seed": seed} for row in rows for seed in seeds])
+    values = measures(np.random.default_rng(8), len(table), 0.0, 0.0)
+    short = table["outside"] * (1 + 1 / table["heads"]) * values["misfit"] * 0.1
+    short[table["panel"] == "digits"] = 0.01 / table["heads"]
+    values = values.assign(cross_term=short, gain=values["misfit"] - short, epsilon=table["outside"] * 0.1)
+    values = values.assign(weak_error=values["student_error"] + values["gain"])
+    split = table["seed"].astype(str).where(table["panel"] == "digits", "")
+    extra = {
+        "dataset": table["panel"],
+        "split": split,
+        "weak": "w",
+        "strong": "s",
+        "direction": "reverse",
+        "certificate": 1e-6,
+    }
+    extra |= {"weak_accuracy": 0.6, "student_accuracy": 0.7 + 0.01 * table["seed"]}
+    return complete(pd.concat([table, values], axis=1).assign(**extra), "bregman")
+
+
+def gallery(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the six items, each near its prediction."""
+    smooth, memorises = ([f"{kind}, α = {alpha}" for alpha in (0.1, 0.3)] for kind in ("smooth", "memorises"))
+    series = {
+        "subspaces": (["shared 0", "shared 10", "tilted 10", "shared 20"], (25, 400, 1000)),
+        "random_features": (["linear", "linear, not stopped", "relu", "relu, not stopped"], (16, 32, 64, 128)),
+        "masking": (["n < p", "n > p"], (100, 250, 500)),
+        "expansion": ([*smooth, *memorises], (1, 5, 120)),
+        "posterior_mean": (["800 features", "100 features", "20 features"], (1, 20)),
+        "spiked": (["n = 32", "n = 128", "n = 512", "n = 128, shared errors"], (0.8, 1.7)),
+    }
+    rows = [
+        {"panel": panel, "setting": setting, "level": float(level), "seed": seed}
+        for panel, (settings, levels) in series.items()
+        for setting in settings
+        for level in levels
+        for seed in seeds
+    ]
+    table, generator = pd.DataFrame(rows), np.random.default_rng(9)
+    values = measures(generator, len(table), 0.3, 0.1)
+    grey = table["setting"].str.contains("not stopped|memorises|shared errors") | (table["level"] == 25)
+    predicted = values["student_error"]
+    more = {
+        "x": table["level"],
+        "regime": np.where(grey, "outside", "inside"),
+        "predicted": predicted,
+        "exact": predicted,
+    }
+    more |= {"measured": predicted * generator.uniform(0.98, 1.02, len(table)), "best_kept": 229.0, "threshold": 1.4}
+    base = table["setting"].str.extract(r"n = (\d+)")[0].astype(float)
+    more |= {"base": base, "snr": values["misfit"], "predicted_snr": values["misfit"] * 1.01}
+    more |= {"bound_excess": -0.1, "coverage_excess": -0.1, "dataset": table["panel"], "weak": "w", "strong": "s"}
+    return complete(pd.concat([table, values], axis=1).assign(**more), "gallery")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -443,6 +513,8 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/refinement_learned": refinement_learned(),
         "published/refinement_style": refinement_style(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
+        "published/bregman": bregman(),
+        "published/gallery": gallery(),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
 

@@ -31,9 +31,11 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     cells, confidence = pd.DataFrame(rows), settings.evaluate.confidence
 
     def summary(members: list[pd.DataFrame]) -> dict[str, Any]:
-        values = {"mean_gain": mean_gain, "mean_misfit": mean_misfit}
-        each = {name: [statistic(member) for member in members] for name, statistic in values.items()}
-        return {name: ends(intervals.over_units(values, confidence)) for name, values in each.items()}
+        overlap = OVERLAP["split"] if members[0]["panel"].iloc[0] == "digits" else 0.0
+        return {
+            name: ends(intervals.over_units([statistic(member) for member in members], confidence, overlap))
+            for name, statistic in (("mean_gain", mean_gain), ("mean_misfit", mean_misfit))
+        }
 
     groups = ("panel", "generator", "classes", "outside", "loss", "heads")
     return {"cells": cells, "metrics": nested(cells, "seed", groups, summary)}
