@@ -195,3 +195,9 @@ def test_a_step_that_fails_leaves_the_others_their_time(
     found = artifacts.read_item(tmp_path / "out/session.json")["steps"]
     assert found["ours"]["error"] == "RuntimeError: no compiler" and "was stopped" in found["pretraining"]["error"]
     assert "device: rate 0.33333, seconds 0" in capsys.readouterr().out
+    last = session._replace(steps={"features": table["features"]}, ends=0.0)
+    assert run.run(last, {}) == ["features"]
+    found = artifacts.read_item(tmp_path / "out/session.json")["steps"]
+    assert found["features"]["error"] == "no time was left for it" and found["device"]["rate"] == 1 / 3
+    assert run.run(last, {"code_sha256": "other"}) == ["features"]
+    assert list(artifacts.read_item(tmp_path / "out/session.json")["steps"]) == ["features"]

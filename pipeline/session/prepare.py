@@ -41,10 +41,10 @@ ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "W2S_CHECKPOINT_S
 MOLECULES = {
     "device": (60, 30),
     "trainer": (110, 50),
-    "ours": (150, 80),
+    "ours": (200, 80),
     "pretraining": (380, 120),
     "features": (60, 35),
-    "heads": (110, 60),
+    "heads": (160, 70),
 }
 
 LANGUAGE = (300, 60)  # each shape
