@@ -164,7 +164,7 @@ def table(point: Point, measured: Arrays, settings: Settings) -> pd.DataFrame:
             signal_ratio=point.signal,
             bridge_ratio=point.bridge,
         )
-        .round(6)
+        .round(8)
     )
 
 
