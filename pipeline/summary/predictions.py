@@ -93,7 +93,7 @@ def reach_rank_correlation(cells: pd.DataFrame) -> float:
     return float(np.mean([stats.spearmanr(own["cross_term"], own["epsilon"]).statistic for _, own in groups]))
 
 
-def share_explained_by_heads(cells: pd.DataFrame) -> float:
+def excess_explained_by_heads(cells: pd.DataFrame) -> float:
     """Which share of misfit - gain with one head is gone with the most heads."""
     by_heads = cells.groupby("heads")["cross_term"].mean().sort_index()
     return float(1 - by_heads.iloc[-1] / by_heads.iloc[0])
@@ -122,7 +122,7 @@ PREDICTIONS: dict[str, Statistic] = {
         predicted_snr_slope,
         projection_excess,
         reach_rank_correlation,
-        share_explained_by_heads,
+        excess_explained_by_heads,
         discrepancy_over_weak_error,
     )
 }
