@@ -12,7 +12,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.feature_learning_phases import MARKERS, STUDY, level
 from pipeline.summary.estimates import over_units, plain
-from pipeline.summary.tables import Tables
+from pipeline.summary.tables import CONTROLS, Tables
 from pipeline.summary.words import interval, number
 from pipeline.theory.intervals import Estimate
 
@@ -28,7 +28,7 @@ COMPACT: dict[str, Any] = {"labelspacing": 0.2, "handlelength": 1.5, "handletext
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Along training: by share of bridges on synthetic patches and on digits; and at the moments to stop."""
-    cells = tables[STUDY]
+    cells = pd.concat([tables[STUDY], tables[f"{STUDY}/{CONTROLS}"]])
     many = cells[cells["panel"].isin(["abundant", "digits"])]
     looks = many[many["moment"] == "look"]
     curves = [
@@ -49,7 +49,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             ["panel", "both", "moment", "control"]
         )
     ]
-    return plain({"reading": _reading(stops), "curves": curves, "stops": stops})
+    return plain({"reading": _reading(stops), "confidence": settings.confidence, "curves": curves, "stops": stops})
 
 
 def _curves(looks: pd.DataFrame, settings: Intervals) -> Numbers:
