@@ -49,6 +49,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         "reading": (
             f"Students equal their teachers at B = {_power(at_teacher)} and pass 0.12 p_h at B = {_power(at_benign)}."
         ),
+        "confidence": settings.confidence,
         "points": _points(relu),
         "bridge": 10**levels,
         "fitted": fitted,

@@ -49,7 +49,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             ["panel", "both", "moment", "control"]
         )
     ]
-    return plain({"reading": _reading(stops), "curves": curves, "stops": stops})
+    return plain({"reading": _reading(stops), "confidence": settings.confidence, "curves": curves, "stops": stops})
 
 
 def _curves(looks: pd.DataFrame, settings: Intervals) -> Numbers:
