@@ -1,5 +1,6 @@
 """Made-up cells for tests of figures, claims and report; they obey the identities and live in scratch folders only."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -495,6 +496,51 @@ def gallery(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return complete(pd.concat([table, values], axis=1).assign(**more), "gallery")
 
 
+def feature_learning(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: hard-only error falls with B on a small map; along training it falls and rises again."""
+    sizes = product((10, 160), (10_000, 1_000_000), (0.5, 8.0), (0.125, 0.5))
+    scarce = [
+        {"panel": "scarce", "n_train": n, "dimension": d, "strength": q, "both": b, "moment": "final", "step": 300}
+        | {
+            "bridge_ratio": n * b**2 * q,
+            "signal_ratio": n * (q / d) ** 0.5,
+            "student_hard_error": 0.5 / (1 + n * b**2 * q / 3),
+        }
+        for n, d, q, b in sizes
+    ]
+    moments = [("look", 1, 0.4), ("look", 10, 0.1), ("look", 100, 0.3), ("final", 100, 0.3)]
+    moments += [("others", 10, 0.1), ("validated", 100, 0.3), ("least_loss", 100, 0.3)]
+    along = [
+        {
+            "panel": panel,
+            "n_train": 3000,
+            "dimension": 300,
+            "strength": 0.9,
+            "both": both,
+            "moment": moment,
+            "step": step,
+        }
+        | {"bridge_ratio": 640.0, "signal_ratio": 160.0, "student_hard_error": 0.5 if both == 0 else hard}
+        for panel in ("abundant", "digits")
+        for both in (0.0, 0.5)
+        for moment, step, hard in moments
+    ]
+    every: list[dict] = [*scarce, *along]
+    ends = [row for row in every if row["moment"] == "final"]
+    rows = [{**row, "strong": "relu"} for row in every]
+    rows += [{**row, "strong": "linear", "control": "linear", "student_hard_error": 0.5} for row in ends]
+    table = pd.concat([pd.DataFrame(rows).assign(seed=seed) for seed in seeds], ignore_index=True)
+    generator = np.random.default_rng(8)
+    weak, student = 0.15, 0.3 * table["student_hard_error"] + generator.uniform(0, 0.01, len(table))
+    measured: dict[str, float] = dict.fromkeys(("student_easy_error", "student_both_error"), 0.01)
+    measured |= {"fitted": 1.0, "clean": 1.0, "righted": 0.8, "along_easy": 0.5, "along_hard": 0.3, "along_noise": 0.2}
+    cells = table.assign(
+        **{"weak": "linear", "head": "relu", "hard": 0.3, "task": 0, "weak_error": weak, "student_error": student},
+        **{"gain": weak - student, "misfit": 0.2, "ceiling_error": 0.01, "weak_hard_error": 0.5, **measured},
+    )
+    return complete(cells.assign(cross_term=(cells["misfit"] - cells["gain"]) / 2), "feature_learning")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -512,6 +558,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/refinement": refinement(),
         "published/refinement_learned": refinement_learned(),
         "published/refinement_style": refinement_style(),
+        "published/feature_learning": feature_learning(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/bregman": bregman(),
         "published/gallery": gallery(),
