@@ -351,7 +351,7 @@ def test_an_open_claim_says_what_it_could_have_seen_and_what_would_decide() -> N
     row = judge(wanted, tables, 0.95, {"published/toy": Design(minutes=8.0)})
     assert row["verdict"] == "inconclusive"
     assert row["half_width"] == pytest.approx((row["interval"][1] - row["interval"][0]) / 2, rel=1e-5)
-    assert row["units_needed"] == 56 and row["minutes_needed"] == 2.0 * (56 - 4)
+    assert row["units_needed"] == 55 and row["minutes_needed"] == 2.0 * (55 - 4)
     decided = judge(wanted, {"published/toy": values(1.0, 1.1, 1.2, 1.3)["synthetic"]}, 0.95)
     assert decided["verdict"] == "holds" and decided["units_needed"] is decided["half_width"] is None
 

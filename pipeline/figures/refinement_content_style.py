@@ -120,8 +120,8 @@ def _value(score: Any) -> float:
 
 
 def words(numbers: Numbers) -> str:
-    """The reading."""
-    return str(numbers["reading"])
+    """The scores of the finetuned questions."""
+    return _reading(numbers["points"])
 
 
 FIGURES = {

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
-from pipeline.core.errors import command_line
+from pipeline.core.errors import command_line, words
 from pipeline.language import loading, reading
 from pipeline.language.reading import ReadOut
 from pipeline.scale import language, machine, pretraining, throughput
@@ -31,6 +31,7 @@ HELD_OUT, SIGNS = "held_out/", ".signs"
 
 def main() -> None:
     """Run one step."""
+    words(__doc__)
     models = steps.settings()["models"]
     steps.run({"device": steps.device, **{name: partial(model, name) for name in models}})
 

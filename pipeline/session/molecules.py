@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
-from pipeline.core.errors import command_line
+from pipeline.core.errors import command_line, words
 from pipeline.models.molecules.special import PAD
 from pipeline.models.molecules.transformer import Sequences
 from pipeline.scale import checkpoints, comparison, machine, smiles, throughput
@@ -35,6 +35,7 @@ class Corpus(NamedTuple):
 
 def main() -> None:
     """Run one step."""
+    words(__doc__)
     steps.run(
         {
             "device": steps.device,

@@ -6,7 +6,6 @@ python -m pipeline.session.prepare molecules|language <folder>
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from pipeline import pack, publish
 from pipeline.core import artifacts, experiments, files, keys, stage
 from pipeline.core.artifacts import Arrays, Bundle
-from pipeline.core.errors import InputError, command_line
+from pipeline.core.errors import InputError, command_line, words
 from pipeline.experiments.molecules_gpu.represent import datasets, recipe
 from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.experiments.preferences.pretrain import ladder
@@ -52,10 +51,11 @@ LANGUAGE = (300, 60)  # each shape
 
 def main() -> None:
     """Make the folder and say what is in it and how to use it."""
-    if len(sys.argv) != 3 or sys.argv[1] not in KINDS:
+    given = words(__doc__)
+    if len(given) != 2 or given[0] not in KINDS:
         raise InputError(f"usage: python -m pipeline.session.prepare {'|'.join(KINDS)} <folder>")
-    target = Path(sys.argv[2])
-    for path, size in prepare(sys.argv[1], target).items():
+    target = Path(given[1])
+    for path, size in prepare(given[0], target).items():
         print(f"{pack.megabytes(size):>10}  {path}")
     print(f"there:  cd {target} && W2S_DEVICE=cuda python3 -m pipeline.session.run <out>")
 

@@ -113,7 +113,7 @@ def described(record: Mapping[str, Any]) -> str:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="pipeline.session.run", description="Run the steps of a prepared session.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of results")
     parser.add_argument("steps", nargs="*", help="steps to run, all by default")
     parser.add_argument("--seconds", type=float, default=540, help="for all steps together")
