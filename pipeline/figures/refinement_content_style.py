@@ -55,8 +55,8 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         for task, scores in AUTHORS.items()
         for name, (content, style) in scores.items()
     ]
-    found = {"reading": _reading(points), "points": points, "authors": authors, "confidence": settings.confidence}
-    return plain(found)
+    points = plain({"points": points})["points"]
+    return plain({"reading": _reading(points), "points": points, "authors": authors, "confidence": settings.confidence})
 
 
 def _scores(cells: pd.DataFrame, confidence: float) -> Numbers:
@@ -73,7 +73,7 @@ def _reading(points: list[Numbers]) -> str:
         told.append(
             f"{meaning}: "
             + ", ".join(
-                f"{name} {number(own[name]['content'].value)} / {number(own[name]['style'].value)}"
+                f"{name} {number(own[name]['content']['value'])} / {number(own[name]['style']['value'])}"
                 for name in ("un-tuned", "teacher", "naive", "refined")
             )
         )

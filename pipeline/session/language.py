@@ -84,7 +84,7 @@ def written(features: Arrays, out: Path, name: str) -> list[Path]:
 def material() -> pretraining.Material:
     """Tokenizer and rows."""
     rows = steps.material("rows")
-    tokenizer = Tokenizer.from_str(words(rows.pop("tokenizer")))
+    tokenizer = Tokenizer.from_str(text_of(rows.pop("tokenizer")))
     held_out = {name.removeprefix(HELD_OUT): array for name, array in rows.items() if name.startswith(HELD_OUT)}
     return pretraining.Material(tokenizer, rows["training"], held_out)
 
@@ -93,7 +93,7 @@ def sets() -> dict[str, tuple[list[str], np.ndarray | None]]:
     """Texts of each part of each set, and of pairs +1, or -1 where slot A holds the rejected text."""
     found = steps.material("texts")
     names = [name for name in found if not name.endswith(SIGNS)]
-    return {name: (json.loads(words(found[name])), found.get(f"{name}{SIGNS}")) for name in sorted(names)}
+    return {name: (json.loads(text_of(found[name])), found.get(f"{name}{SIGNS}")) for name in sorted(names)}
 
 
 def letters(text: str) -> np.ndarray:
@@ -101,7 +101,7 @@ def letters(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
-def words(array: np.ndarray) -> str:
+def text_of(array: np.ndarray) -> str:
     """The text of such bytes."""
     return array.tobytes().decode()
 
