@@ -119,7 +119,7 @@ def test_sharpening_raises_confidence_and_keeps_the_class(generator: np.random.G
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kl__data__floor": 0.4}, "kl.data is .*floor 0.4 is not below 1/3"),
+        ({"kl__data__floor": 0.4}, "kl.data: .*floor 0.4 is not below 1/3"),
         ({"kl__data__classes": 1}, "kl.data.classes is 1"),
         ({"kl__data__boundary_tasks": 2}, "boundary_tasks 2 leave less than 2 of 3 tasks; lower it"),
         ({"kl__evaluate__floors": [0.0005]}, "evaluate.floors holds 0.0005; give floors between data.floor 0.001"),

@@ -233,7 +233,7 @@ def test_training_that_diverges_names_the_teacher(bundles: dict[str, Bundle]) ->
             "represent",
             "ladder",
             {**LADDER, "hidden_sizes": [8, 10]},
-            r"molecules.represent.ladder is .*hidden size 10 must be a multiple of 4",
+            r"molecules.represent.ladder: .*hidden size 10 must be a multiple of 4",
         ),
         (
             "represent",

@@ -382,7 +382,8 @@ def test_a_table_of_molecules_at_fault_ends_in_data(
 
 def test_a_split_twice_is_refused(write_params: Callable[..., None]) -> None:
     write_params(molecules__data__splits={"chembench": ["122", "122"], "random": 0})
-    assert "molecules.data.splits: chembench holds '122' twice" in refused("data", "molecules")
+    told = refused("data", "molecules")
+    assert "molecules.data.splits" in told and "chembench holds '122' twice" in told
 
 
 def test_an_alias_to_itself_is_refused(write_params: Callable[..., None]) -> None:
@@ -452,6 +453,7 @@ def test_no_manifest_claims_clean_code_of_no_revision(tmp_path: Path, monkeypatc
 def test_a_notebook_without_metadata_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     asked: dict[str, Any] = {}
+    Path("a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     monkeypatch.setattr(drawn.papermill, "execute_notebook", lambda *given, **options: asked.update(options))
     drawn._run(Path("a.ipynb"), Path("b.ipynb"), {})
     assert asked["language"] == "python" and asked["kernel_name"] == "python3"

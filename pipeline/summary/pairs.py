@@ -44,12 +44,12 @@ def measure(cells: pd.DataFrame) -> str:
 def pairs(cells: pd.DataFrame, confidence: float, overlap: float) -> list[Pair]:
     """Every pair of the plain students, by student and from the worst teacher to the best.
 
-    None where a seed has several cells of one pair, for then more is varied.
+    None where a seed has several cells of one pair, for then more is varied, or where a cell lacks one of the measures.
 
     overlap: of the seeds, see designs.py.
     """
     cells = plainly_trained(cells)
-    if cells.empty or cells.duplicated([*PAIR, "seed"]).any():
+    if cells.empty or cells.duplicated([*PAIR, "seed"]).any() or by_role(cells).isna().any(axis=None):
         return []
     found = [
         _pair(own, [str(name) for name in names], confidence, overlap)
