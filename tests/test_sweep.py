@@ -84,7 +84,7 @@ def test_workers_of_which_one_is_killed_give_the_bytes_of_one_machine(
     assert Path("artifacts/sweeps/toy/summary.csv").read_bytes() == summary
 
 
-def test_a_run_goes_on_and_a_grid_grows(declare: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_and_a_grid_grows(declare: Callable[..., None], capfd: pytest.CaptureFixture[str]) -> None:
     declare(grid={"represent.perturbation.weak_sigma": [0.05, 0.2]})
     assert sweep.run("toy").startswith("192 cells in 4 shards, 4 of them run")
     whole = files()
@@ -94,6 +94,7 @@ def test_a_run_goes_on_and_a_grid_grows(declare: Callable[..., None], monkeypatc
     declare(seeds=3, grid={"represent.perturbation.weak_sigma": [0.05, 0.2]})
     assert sweep.run("toy").startswith("288 cells in 6 shards, 2 of them run")
     assert files().items() > whole.items()
+    assert "sweep toy" not in capfd.readouterr().err  # no bar where there is no terminal
 
 
 @pytest.mark.parametrize(
