@@ -105,8 +105,6 @@ def page(
         library=library(),
         files={path.name: Markup(path.read_text(encoding="utf-8")) for path in TEMPLATES.iterdir() if path.is_file()},
         versions=dict(surroundings.versions()),
-        machine=surroundings.machine(),
-        runtimes=surroundings.runtimes(),
         deviations=deviations(),
     )
 
