@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distribution
 
 import pytest
 from conftest import ROOT
+from packaging.specifiers import SpecifierSet
 from ruamel.yaml import YAML
 
 
@@ -31,6 +33,14 @@ def locked() -> dict[str, str]:
 
 def test_lock_pins_every_direct_dependency() -> None:
     assert direct() <= set(locked())
+
+
+def test_every_pin_installs_on_the_oldest_python_that_is_named() -> None:
+    """A machine with 3.11.2 is not helped by a release for 3.11.5 on."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    oldest = f"{named.removeprefix('>=')}.0"
+    wanted = {name: distribution(name).metadata.get("Requires-Python") for name in locked()}
+    assert {name: needed for name, needed in wanted.items() if needed and oldest not in SpecifierSet(needed)} == {}
 
 
 def test_environment_and_lock_agree() -> None:
