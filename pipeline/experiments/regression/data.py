@@ -15,9 +15,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import texts
+from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.experiments.regression.settings import Data, Settings
-
-PARTS = ("truth", "weak", "test")
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
