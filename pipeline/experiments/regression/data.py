@@ -103,5 +103,5 @@ def _texts(column: pd.Series, name: str, owner: str) -> pd.Series:
 
 
 def _start_of_group(ranks: np.ndarray, end: int) -> int:
-    """The place at or after ``end`` where another group begins."""
-    return int(np.searchsorted(ranks, ranks[min(end, len(ranks) - 1)]))
+    """The place at or before ``end`` where its group begins."""
+    return int(np.searchsorted(ranks, ranks[end]))
