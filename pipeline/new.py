@@ -11,7 +11,6 @@ checked against it first, and nothing is replaced.  Then `python -m pipeline.stu
 """
 
 import argparse
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +20,11 @@ import pandas as pd
 from pipeline.core import artifacts, config, experiments, files, tabular
 from pipeline.core.errors import InputError, command_line
 from pipeline.experiments.preferences.common import texts
+from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.own import templates
 
 KINDS = {"text": ("text", "label"), "preference": ("chosen", "rejected"), "regression": ("label",)}
-PARTS = ("truth", "weak", "test")
+READ_AS_TEXT = ("text", "chosen", "rejected")  # roles
 MOST_ROWS = {"text": 3000, "preference": 2400, "regression": 1800}  # of all three parts, unless --rows says otherwise
 READ = 300_000  # tokens that a study reads unless --rows says otherwise: a few minutes on two cores
 CHARACTERS = 4  # of a token, about
@@ -53,7 +53,8 @@ def create(
     copies = {
         part: FOLDER / f"{name}{'' if part == 'pool' else f'_{part}'}{_ending(path)}" for part, path in tables.items()
     }
-    taken = [str(path) for path in (*targets.values(), *copies.values()) if path.exists()]
+    written = (*targets.values(), *copies.values())
+    taken = [str(path) for path in written if path.exists()]
     if taken:
         raise InputError(f"{taken[0]} is there already; choose another name, or delete that study's files first")
     read = {part: _read(path, columns, name) for part, path in tables.items()}
@@ -66,7 +67,8 @@ def create(
         "positive": chosen.positive,
         "separator": chosen.separator,
         "sources": {
-            part: (copy.relative_to(files.SHIPPED).as_posix(), _sha256(tables[part])) for part, copy in copies.items()
+            part: (copy.relative_to(files.SHIPPED).as_posix(), artifacts.sha256(tables[part]))
+            for part, copy in copies.items()
         },
         "max_tokens": MAX_TOKENS,
     }
@@ -77,7 +79,7 @@ def create(
             artifacts.write_bytes(path, templates.WRITTEN[what](kind, about).encode())
         _checked(name)
     except BaseException:
-        for path in (*targets.values(), *copies.values()):
+        for path in written:
             path.unlink(missing_ok=True)
         raise
     _list_source(name, templates.source(kind, about))
@@ -101,7 +103,7 @@ def _read(path: Path, columns: Mapping[str, str], name: str) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path} is missing; give the path of the table")
     table = tabular.columns(tabular.read(path, f"study '{name}'"), columns, str(path), "--{role}")
-    for role in (role for role in ("text", "chosen", "rejected") if role in table):
+    for role in (role for role in READ_AS_TEXT if role in table):
         texts.are_texts(table[role], columns[role], f"{path}:", f"--{role}")
     return table
 
@@ -109,7 +111,7 @@ def _read(path: Path, columns: Mapping[str, str], name: str) -> pd.DataFrame:
 def _rows(kind: str, tables: Mapping[str, pd.DataFrame], separator: str | None, asked: int | None) -> dict[str, int]:
     """Rows of each part: those asked for, or as many as are read in minutes; an equal share of a pool."""
     whole = pd.concat(tables.values())
-    read = [role for role in ("text", "chosen", "rejected") if role in whole]
+    read = [role for role in READ_AS_TEXT if role in whole]
     characters = sum(whole[role].astype(str).str.len().clip(upper=CHARACTERS * MAX_TOKENS).mean() for role in read)
     most = asked or (min(MOST_ROWS[kind], int(READ * CHARACTERS / characters)) if characters else MOST_ROWS[kind])
     if "pool" not in tables:
@@ -167,10 +169,6 @@ def _told(name: str, kind: str, rows: Mapping[str, int], targets: Mapping[str, P
 
 def _ending(path: Path) -> str:
     return "".join(ending for ending in path.suffixes[-2:] if ending.lower() in (*tabular.KINDS, *tabular.PACKED))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _tables(chosen: argparse.Namespace) -> dict[str, Path]:

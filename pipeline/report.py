@@ -32,20 +32,8 @@ TEMPLATES = Path(__file__).with_name("page")
 LOOK = {"colours": SEED_COLOURS, "markers": SEED_MARKERS}
 D3 = "mpld3/js/d3.v5.min.js"  # inside the wheel of mpld3
 CLAIM_COLUMNS = (
-    *(
-        "id",
-        "paper",
-        "kind",
-        "topic",
-        "statement",
-        "wording",
-        "figure",
-        "question",
-        "statistic",
-        "measured",
-        "low",
-        "high",
-    ),
+    *("id", "paper", "kind", "topic", "statement", "wording", "figure"),
+    *("question", "statistic", "measured", "low", "high"),
     *("n", "unit", "expected_low", "expected_high", "expected_value", "verdict"),
     *("half_width", "units_needed", "minutes_needed", "why"),
 )

@@ -39,6 +39,7 @@ def test_a_rung_takes_with_it_all_that_stands_on_it(settings: Settings) -> None:
     gone = {name for name, teacher in settings.weak.teachers.items() if teacher.rung in absent}
     assert gone and set(settings.weak.teachers) - set(less.weak.teachers) == gone
     assert not set(absent) & {*less.strong.rungs, *less.strong.chain}
+    assert at_hand.left_out(settings, less) == absent
     assert at_hand.without(settings, settings.data.datasets, []) is settings
 
 

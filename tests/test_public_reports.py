@@ -175,10 +175,10 @@ TEXTS = {
         "record the sha256 that it has now: ",
     ),
     "no set at hand": (
-        lambda block: (
-            [value(*SETS, "pairs", "source", part, "path", to="x.jsonl")(block) for part in ("truth",)]
-            + [value(*SETS, "questions", "source", "pool", "path", to="y.jsonl")(block)]
-        ),
+        lambda block: [
+            value(*SETS, "pairs", "source", "truth", "path", to="x.jsonl")(block),
+            value(*SETS, "questions", "source", "pool", "path", to="y.jsonl")(block),
+        ],
         "has the files of no text set of data.datasets",
     ),
 }

@@ -64,15 +64,15 @@ def pair_numbers(name: str, tables: Tables, settings: Intervals) -> Numbers:
     told = {"reading": f"{reading}; elsewhere the gap may be zero.", "measure": pairs.measure(cells)}
     aside = [
         {"control": kind, "student": over_units("student", own.to_list(), settings.confidence, shared)}
-        for kind, own in _student_errors(controls_of(tables, name)).items()
+        for kind, own in _students(controls_of(tables, name)).items()
     ]
     return plain({**told, "confidence": settings.confidence, "pairs": found, "controls": aside})
 
 
-def _student_errors(cells: pd.DataFrame) -> dict[str, pd.Series]:
-    """Errors as a share of the labels' variance by kind of control, in the order of their names in the legend."""
-    share = cells["student_error"] / cells["truth_variance"]
-    return {kind: share[cells["control"] == kind] for kind in TEACHERS if (cells["control"] == kind).any()}
+def _students(cells: pd.DataFrame) -> dict[str, pd.Series]:
+    """Students' measures by kind of control, in the order of their names in the legend."""
+    students = pairs.by_role(cells)["student"]
+    return {kind: students[cells["control"] == kind] for kind in TEACHERS if (cells["control"] == kind).any()}
 
 
 def draw_pairs(numbers: Numbers) -> Picture:

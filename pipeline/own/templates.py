@@ -12,6 +12,7 @@ from typing import Any
 About = Mapping[str, Any]
 
 BATCH, STEPS = 32, 900  # of the heads' training: at least so many steps of so many rows
+FEW = 100  # labels of a teacher with few
 MODELS = """\
   models:
     smollm2:
@@ -25,6 +26,41 @@ MODELS = """\
       sha256: 0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592
       licence: Apache-2.0
 """
+# Claims, what is asked and what theory says: of each the end of its id, statement, statistic, what is expected.
+GAINS = "The student gains over its weak teacher, all pairs together."
+OF_ERRORS = (
+    (
+        ("gains", GAINS, "mean_gain", "low: 0.0"),
+        (
+            "recovers",
+            "The student recovers a part of the gap between teacher and ceiling.",
+            "gap_recovered",
+            "low: 0.0",
+        ),
+    ),
+    (
+        ("identity", "Misfit - gain is twice the cross term.", "identity_residual", "high: 1e-06"),
+        (
+            "bound",
+            "On the rows that it was fitted on, no student misses the bound gain >= misfit - 2 sqrt(epsilon misfit).",
+            "train_bound_violation",
+            "high: 1e-09",
+        ),
+    ),
+)
+# Without the gap recovered, which has no meaning where a ceiling is no more accurate than its teacher.
+OF_ACCURACIES = (
+    (("gains", GAINS, "mean_accuracy_gain", "low: 0.0"),),
+    (
+        ("identity", "Misfit - gain is the cross term.", "kl_identity_residual", "high: 1e-06"),
+        (
+            "bound",
+            "No student changes the teacher's risk by more than the bound of B-1.",
+            "bound_violation",
+            "high: 1e-09",
+        ),
+    ),
+)
 
 
 def study(kind: str, about: About) -> str:
@@ -44,8 +80,6 @@ def _texts(kind: str, about: About) -> str:
     sizes = ", ".join(f"{part}: {count}" for part, count in about["rows"].items())
     # On few rows the mean of a text's tokens says more of it than the last one; an answer is judged at its end.
     pooling = "last" if kind == "preference" else "mean"
-    few, epochs = min(100, about["rows"]["truth"]), math.ceil(STEPS * BATCH / about["rows"]["weak"])
-    fit = f"{{epochs: {epochs}, batch_size: {BATCH}, learning_rate: 0.001, weight_decay: 1.0}}"
     return f"""\
 about: {_quoted(f"own data: {task} on {about['file']}")}
 minutes: 10                        # on two cores, from nothing
@@ -70,15 +104,23 @@ represent:
     smollm2-6: {{model: smollm2, layer: 6, pooling: {pooling}}}
     smollm2-12: {{model: smollm2, layer: 12, pooling: {pooling}}}
     smollm2-18: {{model: smollm2, layer: 18, pooling: {pooling}}}
+{_training(about["rows"])}"""
+
+
+def _training(rows: Mapping[str, int]) -> str:
+    """Blocks of teachers, students and their measures, for texts and preferences."""
+    few, epochs = min(FEW, rows["truth"]), math.ceil(STEPS * BATCH / rows["weak"])
+    fit = f"{{epochs: {epochs}, batch_size: {BATCH}, learning_rate: 0.001, weight_decay: 1.0}}"
+    return f"""\
 weak:
   seeds: [0, 1, 2, 3, 4]
   parts: redrawn                   # by every seed but the first
   also_distinct_prompts: false
   teachers:
-    embeddings: {{rung: embeddings, labels: {about["rows"]["truth"]}, dimensions: 0}}
+    embeddings: {{rung: embeddings, labels: {rows["truth"]}, dimensions: 0}}
     embeddings-few: {{rung: embeddings, labels: {few}, dimensions: 0}}
     minilm-few: {{rung: minilm, labels: {few}, dimensions: 0}}
-    smollm2-6: {{rung: smollm2-6, labels: {about["rows"]["truth"]}, dimensions: 0}}
+    smollm2-6: {{rung: smollm2-6, labels: {rows["truth"]}, dimensions: 0}}
   fit: {fit}
 labels:
   noise: [0.0]
@@ -94,7 +136,7 @@ strong:
   fit: {fit}
 evaluate:
   floor: 0.001
-  bins: {min(15, about["rows"]["test"])}
+  bins: {min(15, rows["test"])}
   confidence: 0.95
   resamples: 1000
 """
@@ -104,7 +146,7 @@ def _regression(about: About) -> str:
     (path, digest), total = about["sources"]["pool"], sum(about["rows"].values())
     texts = "text" in about["columns"]
     third = about["rows"]["truth"]
-    ladder, teachers, rungs = (_of_texts if texts else _of_molecules)(min(100, third), third)
+    ladder, teachers, rungs = (_of_texts if texts else _of_molecules)(min(FEW, third), third)
     models = MODELS if texts else "  models: {}\n"
     return f"""\
 about: {_quoted(f"own data: regression on {about['file']}")}
@@ -170,32 +212,12 @@ def _of_molecules(few: int, labels: int) -> tuple[str, str, str]:
 def claims(kind: str, about: About) -> str:
     """claims/<name>.yaml: questions, and the statements of theory that hold on any data."""
     name = about["name"]
-    regression = kind == "regression"
-    gain = "mean_gain" if regression else "mean_accuracy_gain"
-    identity, bound = (
-        ("identity_residual", "train_bound_violation") if regression else ("kl_identity_residual", "bound_violation")
-    )
-    theorem = (
-        "On the rows that it was fitted on, no student misses the bound gain >= misfit - 2 sqrt(epsilon misfit)."
-        if regression
-        else "No student changes the teacher's risk by more than the bound of B-1."
-    )
-    ours = [("gains", "The student gains over its weak teacher, all pairs together.", gain)]
-    if regression:  # a ratio of means; of accuracies it has no meaning where a ceiling is no better than its teacher
-        ours.append(
-            ("recovers", "The student recovers a part of the gap between teacher and ceiling.", "gap_recovered")
+    asked, theory = (
+        "".join(
+            f"    - id: {name}_{key}\n      statement: {text}\n      statistic: {what}\n      expected: {{{band}}}\n"
+            for key, text, what, band in rows
         )
-    checks = [
-        ("identity", f"Misfit - gain is {'twice ' * regression}the cross term.", identity, 1e-6),
-        ("bound", theorem, bound, 1e-9),
-    ]
-    asked = "".join(
-        f"    - id: {name}_{key}\n      statement: {text}\n      statistic: {statistic}\n      expected: {{low: 0.0}}\n"
-        for key, text, statistic in ours
-    )
-    theory = "".join(
-        f"    - id: {name}_{key}\n      statement: {text}\n      statistic: {what}\n      expected: {{high: {most}}}\n"
-        for key, text, what, most in checks
+        for rows in (OF_ERRORS if kind == "regression" else OF_ACCURACIES)
     )
     return f"""\
 # What is asked of {name}, and what holds on any data.  Keys: README.md beside this file.

@@ -24,8 +24,7 @@ Array = np.ndarray
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of every set and seed, and their summary."""
-    missing = at_hand.left_out(settings, upstream)
-    settings = at_hand.present(settings, upstream)
+    asked, settings = settings, at_hand.present(settings, upstream)
     bundles = (upstream["data"], upstream["weak"], upstream["strong"])
     units = designs.units(settings, upstream["data"])
     values = pool.map(measure, {name: (unit, settings, *bundles) for name, unit in units.items()})
@@ -36,6 +35,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     groups = ("dataset", "weak", "strong", "loss")
     metrics = by_unit(main, "seed", groups, settings.evaluate.confidence)
     own = {"pretrained": pretrained(upstream), "precision": precision(settings, upstream)}
+    missing = at_hand.left_out(asked, settings)
     told = {"left_out": missing} if missing else {}
     return {"cells": cells, "metrics": {**own, **metrics, **told}}
 

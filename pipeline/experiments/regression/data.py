@@ -15,9 +15,8 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import texts
+from pipeline.experiments.preferences.common.texts import PARTS
 from pipeline.experiments.regression.settings import Data, Settings
-
-PARTS = ("truth", "weak", "test")
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -104,5 +103,5 @@ def _texts(column: pd.Series, name: str, owner: str) -> pd.Series:
 
 
 def _start_of_group(ranks: np.ndarray, end: int) -> int:
-    """The place at or after ``end`` where another group begins."""
-    return int(np.searchsorted(ranks, ranks[min(end, len(ranks) - 1)]))
+    """The place at or before ``end`` where its group begins."""
+    return int(np.searchsorted(ranks, ranks[end]))

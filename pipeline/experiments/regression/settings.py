@@ -1,14 +1,14 @@
 """Settings of regression on data of one's own."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from pipeline.core.config import Block, Count, DottedName, Fraction, Name, Seeds, Word
+from pipeline.core.config import Block, Count, DottedName, Fraction, Name, Names, Seeds, Word
 from pipeline.core.files import File
 from pipeline.experiments.preferences.settings import Model, View, known
 
-CONTROLS = ("random", "shuffled", "constant", "itself", "teachers_labels")
+Control = Literal["random", "shuffled", "constant", "itself", "teachers_labels"]
 
 
 class Data(Block):
@@ -103,7 +103,7 @@ class Weak(Block):
     """Teachers by name; control teachers stand on the rung of the first."""
 
     teachers: Annotated[dict[DottedName, Teacher], Field(min_length=1)]
-    controls: tuple[Literal["random", "shuffled", "constant", "itself", "teachers_labels"], ...]
+    controls: tuple[Control, ...]
 
 
 class Labels(Block):
@@ -113,7 +113,7 @@ class Labels(Block):
 class Strong(Block):
     """Rungs of the students, the strongest last: controls have students on it alone."""
 
-    rungs: Annotated[tuple[Word, ...], Field(min_length=1)]
+    rungs: Names
 
 
 class Evaluate(Block):
@@ -137,7 +137,7 @@ class Settings(Block):
         ladder = self.represent.ladder
         for name, teacher in self.weak.teachers.items():
             known(f"weak.teachers.{name}.rung", teacher.rung, "represent.ladder", ladder)
-            if name in CONTROLS:
+            if name in get_args(Control):
                 raise ValueError(f"weak.teachers.{name} bears the name of a control; give it another")
         for place, rung in enumerate(self.strong.rungs):
             known(f"strong.rungs[{place}]", rung, "represent.ladder", ladder)

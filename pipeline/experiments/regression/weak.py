@@ -19,7 +19,6 @@ from pipeline.experiments.regression.settings import Settings, Weak
 from pipeline.models import ridge
 
 Array = np.ndarray
-ITSELF = "itself"  # the students' own class, which verb strong knows
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:

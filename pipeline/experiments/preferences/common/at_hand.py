@@ -56,12 +56,11 @@ def present(settings: Settings, upstream: Mapping[str, Any]) -> Settings:
     return without(settings, kept, absent)
 
 
-def left_out(settings: Settings, upstream: Mapping[str, Any]) -> list[str]:
-    """Names of the sets and rungs that were left out."""
-    less = present(settings, upstream)
+def left_out(asked: Settings, less: Settings) -> list[str]:
+    """Names of the sets and rungs that were left out, as they were asked for."""
     return [
-        *settings.data.datasets.keys() - less.data.datasets.keys(),
-        *settings.represent.ladder.keys() - less.represent.ladder.keys(),
+        *(name for name in asked.data.datasets if name not in less.data.datasets),
+        *(rung for rung in asked.represent.ladder if rung not in less.represent.ladder),
     ]
 
 
