@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from pipeline import new, publish, study
 from pipeline.core import artifacts, cells, config, experiments, stage
 from pipeline.core.errors import InputError
+from pipeline.experiments.regression import data as regression_data
 from pipeline.figures import drawing, own_data
 from pipeline.models.molecules import minimol, morgan
 from pipeline.summary import pairs, sources, statements, tables
@@ -248,3 +249,11 @@ def test_a_kept_snapshot_of_other_settings_is_not_replaced(
     write_params(realizability__strong__heads=one.settings.model_dump(mode="json")["strong"]["heads"])
     with pytest.raises(InputError, match="holds sciq, which were left out here; set W2S_MIRROR"):
         publish.guard(one, left_out=["sciq"])
+
+
+def test_a_regression_set_is_divided_into_thirds_and_a_group_is_in_one() -> None:
+    alone = regression_data.divided(np.arange(180), "toy", seed=0)
+    assert {len(rows) for rows in alone.values()} == {60}
+    group = np.repeat(np.arange(60), 3)
+    together = [set(group[rows]) for rows in regression_data.divided(group, "toy", seed=0).values()]
+    assert len(set.union(*together)) == sum(map(len, together)) == 60

@@ -59,7 +59,7 @@ def divided(group: np.ndarray, name: str, seed: int) -> Arrays:
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     placed = np.argsort(rank[group], kind="stable")
-    third = np.searchsorted(np.arange(1, len(group) + 1), len(group) / 3 * np.arange(1, 3))
+    third = len(group) * np.arange(1, 3) // 3
     ends = [_start_of_group(rank[group][placed], int(end)) for end in third]
     parts = dict(zip(PARTS, np.split(placed, ends), strict=True))
     for part, own in parts.items():
