@@ -113,8 +113,7 @@ def _accuracy_gain(sample: Sample, better: Array) -> Estimate:
     if sample.complete or not own.any():
         return jackknife.difference_of_shares(better > 0, better < 0, units, confidence)
     often = jackknife.share(differs, np.ones_like(differs), sample.units, confidence)
-    among = jackknife.rows(int(own.sum())) if units.alone else jackknife.groups(units.of_row[own])
-    won = jackknife.difference_of_shares(better[own] > 0, better[own] < 0, among, confidence)
+    won = jackknife.difference_of_shares(better[own] > 0, better[own] < 0, jackknife.some(own, units), confidence)
     low, high = (
         end * (often.high if outward else often.low)
         for end, outward in ((won.low, won.low < 0), (won.high, won.high > 0))

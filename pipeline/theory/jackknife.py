@@ -35,6 +35,12 @@ def groups(names: ArrayLike) -> Units:
     return Units(of_row, len(distinct), False)
 
 
+def some(of: NDArray[np.int64] | NDArray[np.bool_], units: Units) -> Units:
+    """Units of some rows alone, by their numbers or a mask."""
+    kept = units.of_row[of]
+    return rows(len(kept)) if units.alone else groups(kept)
+
+
 def estimate(
     function: Callable[..., Array], columns: tuple[Array, ...], units: Units, confidence: float
 ) -> tuple[Estimate, Array]:
