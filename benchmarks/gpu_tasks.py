@@ -8,26 +8,17 @@ and students by AdamW and exactly, the largest difference of the first tasks' pr
 """
 
 import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.core import experiments, streams  # noqa: E402
+from pipeline.core import experiments  # noqa: E402
 from pipeline.core.artifacts import Arrays  # noqa: E402
-from pipeline.experiments.synthetic import represent  # noqa: E402
-from pipeline.experiments.synthetic.common import fitting  # noqa: E402
-from pipeline.experiments.synthetic.common.panels import unpack  # noqa: E402
-from pipeline.experiments.synthetic.data import draw  # noqa: E402
-from pipeline.models.network import heads as kernels  # noqa: E402
-from pipeline.models.network import mlp  # noqa: E402
-from pipeline.scale import heads, machine, throughput  # noqa: E402
-from pipeline.theory import misfit  # noqa: E402
+from pipeline.scale import heads, machine  # noqa: E402
+from pipeline.session import prepare, tasks  # noqa: E402
 
-SEED, CHECKED = 0, 8  # tasks that the processor computes too
 LARGE, LARGE_EPOCHS = (100, 1000, 10_000), 1000
 TINY, TINY_EPOCHS = (8, 16), 2
 
@@ -37,51 +28,19 @@ def main() -> None:
     settings, device = experiments.load("synthetic").settings, machine.device()
     counts, epochs = (LARGE, LARGE_EPOCHS) if device.type == "cuda" else (TINY, TINY_EPOCHS)
     recipe = settings.strong.adamw.model_copy(update={"epochs": epochs})
+    chosen, prepared = prepare.of_tasks(settings, recipe)
     for count in counts:
-        data = draw(SEED, settings.data.model_copy(update={"tasks": count}))
-        networks = represent.perturb(SEED, unpack("truth", data), settings.represent.perturbation)
-        print(line(count, *measured(data, networks, recipe, settings.strong.exact)), flush=True)
+        print(line(count, *measured(count, chosen, prepared)), flush=True)
     if device.type != "cuda":
         print("gpu_tasks: CPU proof only, few tasks and epochs on the processor; it says nothing about a GPU")
 
 
-def measured(data: Arrays, networks: Arrays, recipe: Any, exact: Any) -> tuple[float, dict[str, float], float]:
+def measured(count: int, chosen: Mapping[str, Any], prepared: Arrays) -> tuple[float, dict[str, float], float]:
     """Seconds on the device, differences from the kernels by kind of head, correlation of gain and misfit."""
-    names = ("weak_perturbed", "strong_perturbed")
-    weak, strong = (fitting.features(unpack(name, networks), data["inputs"]) for name in names)
-    stream = streams.generator(SEED, "gpu-tasks/orders")
-    orders = streams.orders(stream, recipe.epochs, weak.shape[1])
-    initial = mlp.initialise_heads(stream, len(weak), weak.shape[2])
-    adamw = {
-        "learning_rate": recipe.learning_rate,
-        "weight_decay": recipe.weight_decay,
-        "batch_size": recipe.batch_size,
-    }
-    least = {"min_active": exact.minimum_active, "rcond": exact.relative_condition}
-    started = time.perf_counter()
-    teachers = heads.fit_adamw(weak, data["truth"], initial, orders, **adamw)
-    labels = heads.predict(weak, teachers).astype(np.float32)
-    students = heads.fit_adamw(strong, labels, initial, orders, **adamw)
-    projections = heads.fit_exact(strong, labels, **least)
-    throughput.wait(machine.device())
-    seconds = time.perf_counter() - started
-    few = slice(CHECKED)
-    slow = {
-        "adamw": kernels.fit_adamw(weak[few], data["truth"][few], initial[few], orders, **adamw),
-        "exact": np.stack([kernels.fit_exact(x, y, **least) for x, y in zip(strong[few], labels[few], strict=True)]),
-    }
-    compared = {"adamw": (weak[few], teachers[few]), "exact": (strong[few], projections[few])}
-    differences = {
-        kind: heads.difference(kernels.predict(features, found), kernels.predict(features, slow[kind]))
-        for kind, (features, found) in compared.items()
-    }
-    shown = (heads.predict(weak, teachers), heads.predict(strong, students))
-    return seconds, differences, correlation(data["truth"].astype(np.float64), *shown)
-
-
-def correlation(truth: np.ndarray, weak: np.ndarray, student: np.ndarray) -> float:
-    """Of gain and misfit over tasks."""
-    return float(np.corrcoef(misfit.gain(truth, weak, student), misfit.misfit(weak, student))[0, 1])
+    _, record = tasks.measured(count, {**chosen, "exact_tasks": count}, prepared)
+    sizes = record["differences"]
+    differences = {"adamw": max(sizes["teachers"], sizes["students"]), "exact": sizes["exact"]}
+    return record["adamw_seconds"] + record["exact_seconds"], differences, record["correlation_of_gain_and_misfit"]
 
 
 def line(count: int, seconds: float, differences: dict[str, float], value: float) -> str:

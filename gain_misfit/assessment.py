@@ -234,8 +234,6 @@ def _about(labels: int | None) -> str:
 def _title(sample: Sample, loss: str) -> str:
     units = "rows" if sample.units.alone else f"{sample.labelled_units.count} groups"
     labels = "no labels" if sample.truth is None else f"{len(sample.rows)} with labels"
-    if sample.truth is None and not sample.units.alone:
-        units = f"{sample.units.count} groups"
     classes = f", {sample.classes} classes" if sample.classes else ""
     return (
         f"{loss[0].upper()}{loss[1:]}{classes}; {len(sample.teacher)} rows, {labels}; "

@@ -1,12 +1,11 @@
 """Measures of predicted probabilities: on all rows without labels, on the labelled ones with them."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
+from . import means
 from .inputs import Sample
-from .regression import Measures, by_row, within_one
+from .means import Measures, by_row, itself, none_below, within_one
 from .theory import calibration, jackknife
 from .theory import classification_bounds as bounds
 from .theory.divergence import mean
@@ -18,11 +17,7 @@ Array = NDArray[np.float64]
 
 def unlabelled(sample: Sample, teacher_error: float | None, gamma: float) -> Measures:
     """Misfit and disagreement, between what the gains can lie whatever the labels, and Yao et al.'s widths."""
-    teacher, student = sample.teacher, sample.student
-
-    def over(function: Callable[..., Array], *columns: Array) -> Estimate:
-        return jackknife.estimate(function, columns, sample.units, sample.confidence)[0]
-
+    teacher, student, over = sample.teacher, sample.student, means.over(sample.units, sample.confidence)
     apart = by_row(lambda s, w: mean("forward_kl", s, w), student, teacher)
     distance = by_row(lambda w, s: mean("forward_kl", w, s), teacher, student)
     differs = by_row(agreement, teacher, student) == 0
@@ -30,12 +25,12 @@ def unlabelled(sample: Sample, teacher_error: float | None, gamma: float) -> Mea
     constant = bounds.sharp_constant(gamma, sample.classes)
     share = jackknife.share(differs, np.ones_like(differs), sample.units, sample.confidence)
     return {
-        "misfit": over(lambda m: m, apart),
+        "misfit": over(itself, apart),
         "disagreement": share,
-        "least_gain": over(lambda m: m, of_class.min(axis=1)),
-        "most_gain": over(lambda m: m, of_class.max(axis=1)),
-        "risk_width": over(lambda m: bounds.generalization_bound(np.maximum(m, 0), constant), distance),
-        "calibration_width": over(lambda m: 2 * bounds.calibration_width(np.maximum(m, 0)), distance),
+        "least_gain": over(itself, of_class.min(axis=1)),
+        "most_gain": over(itself, of_class.max(axis=1)),
+        "risk_width": over(lambda m: bounds.generalization_bound(none_below(m), constant), distance),
+        "calibration_width": over(lambda m: 2 * bounds.calibration_width(none_below(m)), distance),
         **_accuracy_range(share, teacher_error),
     }
 
@@ -46,20 +41,17 @@ def labelled(sample: Sample, bins: int, gamma: float) -> tuple[Measures, dict[st
     truth, teacher, student = sample.truth, sample.teacher[sample.rows], sample.student[sample.rows]
     ceiling = None if sample.ceiling is None else sample.ceiling[sample.rows]
     units, confidence = sample.labelled_units, sample.confidence
+    over = means.over(units, confidence)
     models = {"teacher": teacher, "student": student} | ({} if ceiling is None else {"ceiling": ceiling})
-
-    def over(function: Callable[..., Array], *columns: Array) -> Estimate:
-        return jackknife.estimate(function, columns, units, confidence)[0]
-
     losses = {role: by_row(lambda t, m: mean("forward_kl", t, m), truth, model) for role, model in models.items()}
     right = {role: by_row(agreement, truth, model) for role, model in models.items()}
     directed = bounds.Gain(*by_row(lambda *three: np.stack(bounds.gain("reverse", *three)), truth, teacher, student))
     everywhere = np.ones(len(truth), dtype=bool)
-    found = {f"{role}_error": over(lambda m: m, loss) for role, loss in losses.items()}
-    gain, pseudo = jackknife.estimate(lambda m: m, (directed.gain,), units, confidence)
+    found = {f"{role}_error": over(itself, loss) for role, loss in losses.items()}
+    gain, pseudo = jackknife.estimate(itself, (directed.gain,), units, confidence)
     better = right["student"] - right["teacher"]
-    _, pseudo_better = jackknife.estimate(lambda m: m, (better,), units, confidence)
-    found |= {"gain": gain, "cross_term": over(lambda m: m, directed.cross_term)}
+    _, pseudo_better = jackknife.estimate(itself, (better,), units, confidence)
+    found |= {"gain": gain, "cross_term": over(itself, directed.cross_term)}
     if directed.misfit.any():
         found["gain_over_misfit"] = jackknife.ratio(directed.gain, directed.misfit, units, confidence)
     for role, hits in right.items():
@@ -70,7 +62,7 @@ def labelled(sample: Sample, bins: int, gamma: float) -> tuple[Measures, dict[st
         found["gap_recovered"] = jackknife.ratio(better, gap, units, confidence)
 
         def bound(m: Array, e: Array) -> Array:
-            return bounds.kl_gain_lower_bound(np.maximum(m, 0), np.maximum(e, 0), gamma, sample.classes)
+            return bounds.kl_gain_lower_bound(none_below(m), none_below(e), gamma, sample.classes)
 
         columns = directed.misfit, losses["ceiling"]
         found["bound"] = over(bound, *columns)
@@ -84,7 +76,7 @@ def labelled(sample: Sample, bins: int, gamma: float) -> tuple[Measures, dict[st
         found["error_correlation"] = within_one(over(phi, *wrong, wrong[0] * wrong[1]))
     for role, model in models.items() if calibrated(sample, bins) else ():
         found[f"{role}_ece"] = jackknife.binned_error(calibration.gaps_by_bin(model, truth, bins), units, confidence)
-        found[f"{role}_overconfidence"] = over(lambda m: m, by_row(calibration.overconfidence, model, truth))
+        found[f"{role}_overconfidence"] = over(itself, by_row(calibration.overconfidence, model, truth))
     return found, {"gain": pseudo, "accuracy_gain": pseudo_better}
 
 
@@ -113,8 +105,7 @@ def _accuracy_gain(sample: Sample, better: Array) -> Estimate:
     if sample.complete or not own.any():
         return jackknife.difference_of_shares(better > 0, better < 0, units, confidence)
     often = jackknife.share(differs, np.ones_like(differs), sample.units, confidence)
-    among = jackknife.rows(int(own.sum())) if units.alone else jackknife.groups(units.of_row[own])
-    won = jackknife.difference_of_shares(better[own] > 0, better[own] < 0, among, confidence)
+    won = jackknife.difference_of_shares(better[own] > 0, better[own] < 0, jackknife.some(own, units), confidence)
     low, high = (
         end * (often.high if outward else often.low)
         for end, outward in ((won.low, won.low < 0), (won.high, won.high > 0))

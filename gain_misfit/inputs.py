@@ -24,7 +24,7 @@ class Sample:
     truth: Array | None  # (m,) or (m, classes), of the labelled rows in their order
     rows: NDArray[np.int64]  # labelled rows; empty without labels
     units: Units  # of all rows
-    labelled_units: Units
+    labelled_units: Units  # without labels those of all rows
     features: Array | None
     confidence: float
 
@@ -59,7 +59,7 @@ def checked(
     rows = _rows(truth, labelled, len(told))
     known = None if truth is None else _truth(truth, told, len(rows))
     units = jackknife.rows(len(told)) if groups is None else _groups(groups, len(told))
-    own = units if truth is None else _of(rows, units, groups)
+    own = units if truth is None else jackknife.some(rows, units)
     _enough(own, "labelled rows" if labelled is not None else "rows")
     view = None if features is None else _features(features, told, rows, truth is None)
     return Sample(told, given, best, known, rows, units, own, view, confidence)
@@ -154,11 +154,6 @@ def _groups(groups: ArrayLike, rows: int) -> Units:
     if names.dtype.kind == "f" and np.isnan(names).any():
         raise ValueError(f"groups[{np.isnan(names).argmax()}] is nan; name the group of every row")
     return jackknife.groups(names.astype(str) if names.dtype == object else names)
-
-
-def _of(rows: NDArray[np.int64], units: Units, groups: ArrayLike | None) -> Units:
-    """Units of the labelled rows alone."""
-    return jackknife.rows(len(rows)) if groups is None else jackknife.groups(units.of_row[rows])
 
 
 def _features(features: ArrayLike, teacher: Array, rows: NDArray[np.int64], unlabelled: bool) -> Array:

@@ -214,6 +214,16 @@ def test_intervals_over_groups_cover_what_is_true_and_those_over_rows_do_not(gen
     assert all(0.87 <= share <= 0.99 for share in shares.values()), shares
 
 
+def test_rows_of_a_single_group_count_as_one() -> None:
+    """The teacher is wrong on four rows, all of one group, of which the student repeats two."""
+    group, wrong = np.repeat(np.arange(12), 5), np.arange(60) < 4
+    told = [np.where((wrong & (np.arange(60) < most))[:, None], [0.8, 0.2], [0.2, 0.8]) for most in (4, 2)]
+    found = assess(np.ones(60), *told, groups=group, bins=60)
+    assert found["copied"].value == found["corrected"].value == 0.5
+    ends = tuple(stats.beta.ppf([0.025, 0.975], [0.5, 1.5], [1.5, 0.5]))  # half a hit in one trial
+    assert found["copied"][1:3] == found["corrected"][1:3] == pytest.approx(ends)
+
+
 def test_the_gain_in_accuracy_is_covered_where_few_rows_are_won_or_lost(generator: np.random.Generator) -> None:
     inside, widths = [], []
     for _ in range(200):

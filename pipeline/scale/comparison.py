@@ -83,7 +83,7 @@ def ours(shape: smiles.Shape, data: Sequences, descriptors: np.ndarray, batch: i
     shortest = min(range(len(plan)), key=lambda step: len(plan[step]))
     plan.insert(2, plan.pop(shortest))
     batch_of = smiles.batches(data, descriptors, plan, recipe.masked, shape.words, SEED)
-    loop = training.Recipe(len(plan), 1e-4, 0.01, smiles.BETAS, 0.1, "linear", 0.0, 1.0, "bfloat16")
+    loop = smiles.loop(recipe, len(plan))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "record.json"
         meter = throughput.Meter(smiles.flops(shape, data.lengths), path)

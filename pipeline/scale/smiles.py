@@ -101,8 +101,15 @@ def pretrain(
     most: steps at most, where the epochs have more; the learning rate falls to zero over those that are made.
     """
     plan = planned(sequences.lengths, recipe, seed)[:most]
-    steps = training.Recipe(
-        len(plan),
+    batch_of = batches(sequences, descriptors, plan, recipe.masked, shape.words, seed)
+    meter = Meter(flops(shape, sequences.lengths), record)
+    return training.train(model, batch_of, loss, loop(recipe, len(plan)), folder, meter=meter)
+
+
+def loop(recipe: Pretraining, steps: int) -> training.Recipe:
+    """The loop's own recipe for so many steps."""
+    return training.Recipe(
+        steps,
         recipe.learning_rate,
         recipe.weight_decay,
         BETAS,
@@ -112,9 +119,6 @@ def pretrain(
         recipe.clip,
         recipe.precision,
     )
-    batch_of = batches(sequences, descriptors, plan, recipe.masked, shape.words, seed)
-    meter = Meter(flops(shape, sequences.lengths), record)
-    return training.train(model, batch_of, loss, steps, folder, meter=meter)
 
 
 def planned(lengths: np.ndarray, recipe: Pretraining, seed: int) -> list[np.ndarray]:

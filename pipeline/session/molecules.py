@@ -50,10 +50,9 @@ def main() -> None:
 
 def trainer(call: Call) -> Mapping[str, Any]:
     """The plain Trainer for the seconds of the benchmark."""
-    shape, found = shape_of(steps.settings()), corpus()
-    batch, most = steps.settings()["recipe"]["batch_size"], steps.settings()["benchmark_steps"]
-    seconds = min(call.benchmark, steps.left())
-    made = comparison.plain(shape, *found, batch, most, seconds)
+    chosen, found = steps.settings(), corpus()
+    shape, batch, most = shape_of(chosen), chosen["recipe"]["batch_size"], chosen["benchmark_steps"]
+    made = comparison.plain(shape, *found, batch, most, min(call.benchmark, steps.left()))
     name = throughput.device_name(machine.device())
     flops, peak = smiles.flops(shape, found.sequences.lengths), throughput.peak_flops(name)
     mfu = None if peak is None else made.tokens_per_second * flops / peak

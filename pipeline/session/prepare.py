@@ -16,6 +16,7 @@ import numpy as np
 from pipeline import pack, publish
 from pipeline.core import artifacts, experiments, files, keys, stage
 from pipeline.core.artifacts import Arrays, Bundle
+from pipeline.core.config import AdamW
 from pipeline.core.errors import InputError, command_line, words
 from pipeline.experiments.molecules_gpu.represent import datasets, recipe
 from pipeline.experiments.preferences.common.texts import PARTS
@@ -26,6 +27,7 @@ from pipeline.experiments.synthetic.common import fitting
 from pipeline.experiments.synthetic.common.panels import pack as named
 from pipeline.experiments.synthetic.common.panels import unpack
 from pipeline.experiments.synthetic.data import draw
+from pipeline.experiments.synthetic.settings import Settings as Synthetic
 from pipeline.models.network import heads
 from pipeline.scale import pretraining
 from pipeline.session import language, molecules, run, steps, tasks
@@ -90,7 +92,8 @@ def of_molecules() -> tuple[dict[str, Any], dict[str, Arrays]]:
     size = {name: getattr(strong, name) for name in ("hidden", "layers", "attention_heads", "inner")}
     read = {name: molecules.packed(data[name]) for name in datasets(data)}
     tokens = data["corpus"]
-    chosen, prepared = of_tasks()
+    synthetic = experiments.load("synthetic").settings
+    chosen, prepared = of_tasks(synthetic, synthetic.strong.adamw)
     return {
         "shape": {**size, "words": len(data["vocabulary"]), "descriptors": tokens["descriptors"].shape[1]},
         "recipe": recipe(strong.pretraining)._asdict(),
@@ -110,10 +113,9 @@ def of_molecules() -> tuple[dict[str, Any], dict[str, Arrays]]:
     }
 
 
-def of_tasks() -> tuple[dict[str, Any], Arrays]:
+def of_tasks(settings: Synthetic, own: AdamW) -> tuple[dict[str, Any], Arrays]:
     """Settings of the synthetic tasks, and what the processor's kernels make of the first of them."""
-    settings = experiments.load("synthetic").settings
-    least, own = settings.strong.exact, settings.strong.adamw
+    least = settings.strong.exact
     chosen = {
         **{name: getattr(settings.data, name) for name in ("samples", "input_dimension", "width", "input_deviation")},
         "tasks": TASKS_PREPARED,

@@ -35,6 +35,12 @@ def groups(names: ArrayLike) -> Units:
     return Units(of_row, len(distinct), False)
 
 
+def some(of: NDArray[np.int64] | NDArray[np.bool_], units: Units) -> Units:
+    """Units of some rows alone, by their numbers or a mask."""
+    kept = units.of_row[of]
+    return rows(len(kept)) if units.alone else groups(kept)
+
+
 def estimate(
     function: Callable[..., Array], columns: tuple[Array, ...], units: Units, confidence: float
 ) -> tuple[Estimate, Array]:
@@ -53,7 +59,8 @@ def share(hits: NDArray[np.bool_], among: NDArray[np.bool_], units: Units, confi
     """Share of some rows that are hits, (n,) each; the interval stays within [0, 1].
 
     Single rows: Clopper and Pearson.  Groups: the same for as many rows as would be as uncertain if they were alone
-    (Korn and Graubard 1998); where all or none are hits, each group counts once.  NaN where there is no such row.
+    (Korn and Graubard 1998); where all or none are hits, or all are of one group, each group counts once.  NaN where
+    there is no such row.
     """
     number = int(among.sum())
     if not number:
@@ -62,7 +69,7 @@ def share(hits: NDArray[np.bool_], among: NDArray[np.bool_], units: Units, confi
     alone = float(number)
     if not units.alone:
         alone = float(len(np.unique(units.of_row[among])))
-        if 0 < value < 1:
+        if alone > 1 and 0 < value < 1:
             alone = _as_many_alone(value, hits & among, among, units, confidence)
     low, high = binomial_ends(value * alone, alone, confidence)
     return Estimate(value, float(low), float(high), number)
