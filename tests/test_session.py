@@ -143,6 +143,13 @@ def test_the_session_on_language_models_runs_where_little_is_installed(folders: 
         assert record["files"] == {f"{name}-1.safetensors": artifacts.sha256(out / f"{name}-1.safetensors")}
 
 
+def test_a_folder_with_other_files_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="holds thesis.tex, which is of no session; name a folder that is empty"):
+        prepare.prepare("molecules", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_files_stay_below_the_size_that_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "LARGEST", 100)
     arrays = {str(size): np.zeros(size, np.uint8) for size in (60, 40, 1, 99, 30)}

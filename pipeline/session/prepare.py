@@ -63,10 +63,15 @@ def main() -> None:
 
 
 def prepare(kind: str, target: Path) -> dict[str, int]:
-    """Put code, settings and material in an empty folder; returns the bytes of its parts and of all.
+    """Put code, settings and material in a folder, in place of those of a session; returns the bytes of its parts and all.
 
-    Raises InputError when it is over the limit of a pack.
+    Raises InputError where the folder holds anything else, and when it is over the limit of a pack.
     """
+    own = {keys.PACKAGE.name, steps.MATERIAL.parts[0], steps.STATE.parts[0]}  # also of one that was killed
+    if foreign := sorted(path.name for path in target.glob("*") if path.name not in own):
+        raise InputError(
+            f"{target} holds {foreign[0]}, which is of no session; name a folder that is empty or not there"
+        )
     chosen, material = KINDS[kind]()
     code = keys.reached(
         [keys.PACKAGE / "__init__.py", *(Path(module.__file__) for module in (run, molecules, language))]
