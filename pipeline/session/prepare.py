@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def prepare(kind: str, target: Path) -> dict[str, int]:
-    """Put code, settings and material in a folder, in place of those of a session; returns the bytes of its parts and all.
+    """Put code, settings and material in a folder, in place of those of a session; returns the bytes of its parts.
 
     Raises InputError where the folder holds anything else, and when it is over the limit of a pack.
     """
