@@ -34,6 +34,24 @@ def room(concepts: int, dimension: int) -> None:
         )
 
 
+def within_training(longest: int, trained: int, kind: str, questions: int, parts: int = 1) -> None:
+    """Raise ValueError where contexts are longer than in pretraining, or leave no question out.
+
+    kind: what a context holds, the key of ``trained`` under `represent`.  Contexts come from one of ``parts`` equal
+    parts of the questions.
+    """
+    if longest > trained:
+        raise ValueError(
+            f"labels.n_icl {longest} exceeds the {trained} {kind} of the contexts in pretraining; lower it or raise "
+            f"represent.{kind}"
+        )
+    if longest >= questions // parts:
+        raise ValueError(
+            f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions {questions} above "
+            f"{parts * (longest + 1) - 1}"
+        )
+
+
 def holds_a_pair(n_icl: tuple[int, ...]) -> tuple[int, ...]:
     """Numbers of weak pairs, not all 0: refinement without any pair is the control."""
     if max(n_icl) == 0:

@@ -17,7 +17,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Angle, WeakPairs, mean_risk, room
+from pipeline.experiments.refinement import Angle, WeakPairs, mean_risk, room, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -95,17 +95,7 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _within_the_trained_context(self) -> "Settings":
-        longest, trained = max(self.labels.n_icl), self.represent.pairs
-        if longest > trained:
-            raise ValueError(
-                f"labels.n_icl {longest} exceeds the {trained} pairs of the contexts in pretraining; lower it or raise "
-                "represent.pairs"
-            )
-        if longest >= self.data.questions:
-            raise ValueError(
-                f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions "
-                f"{self.data.questions} above it"
-            )
+        within_training(max(self.labels.n_icl), self.represent.pairs, "pairs", self.data.questions)
         return self
 
 

@@ -20,7 +20,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import WeakPairs
+from pipeline.experiments.refinement import WeakPairs, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import ends, nested
@@ -99,17 +99,7 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _within_the_trained_context(self) -> "Settings":
-        longest = max(self.labels.n_icl)
-        if longest > self.represent.examples:
-            raise ValueError(
-                f"labels.n_icl {longest} exceeds the {self.represent.examples} examples of the contexts in "
-                "pretraining; lower it or raise represent.examples"
-            )
-        if longest >= self.data.questions // 2:
-            raise ValueError(
-                f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions above "
-                f"{2 * longest + 1}"
-            )
+        within_training(max(self.labels.n_icl), self.represent.examples, "examples", self.data.questions, parts=2)
         return self
 
 
