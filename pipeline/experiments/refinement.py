@@ -284,7 +284,7 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     cells = pd.concat(measured(settings, upstream), ignore_index=True)
     level = settings.evaluate.confidence
     kept = cells[(cells["head"] == "limit") & (cells["method"] == "refined")]
-    metrics = nested(kept, "seed", ("panel", "n_icl"), lambda members: {"excess_risk": mean_risk(members, level)})
+    metrics = nested(kept, "seed", ("panel", "n_icl"), lambda members: means(members, ("excess_risk",), level))
     return {"cells": cells, "metrics": metrics}
 
 
@@ -343,6 +343,9 @@ def sizes_of(method: str, head: str, settings: Settings) -> dict[str, Any]:
     return found | {"control": method}
 
 
-def mean_risk(members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
-    """Mean excess risk over seeds with its interval."""
-    return ends(intervals.over_units([float(member["excess_risk"].mean()) for member in members], confidence))
+def means(members: list[pd.DataFrame], columns: tuple[str, ...], confidence: float) -> dict[str, Any]:
+    """Means of some columns over seeds with their intervals."""
+    return {
+        name: ends(intervals.over_units([float(member[name].mean()) for member in members], confidence))
+        for name in columns
+    }

@@ -17,7 +17,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Angle, WeakPairs, mean_risk, room, within_training
+from pipeline.experiments.refinement import Angle, WeakPairs, means, room, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -303,7 +303,7 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     cells = pd.concat([*students(settings, upstream), *learners(settings, upstream)], ignore_index=True)
     level = settings.evaluate.confidence
     kept = cells[cells["method"] == "refined"]
-    metrics = nested(kept, "seed", ("weak", "n_icl"), lambda members: {"excess_risk": mean_risk(members, level)})
+    metrics = nested(kept, "seed", ("weak", "n_icl"), lambda members: means(members, ("excess_risk",), level))
     return {"cells": cells, "metrics": metrics}
 
 

@@ -20,11 +20,10 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import WeakPairs, within_training
+from pipeline.experiments.refinement import WeakPairs, means, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
-from pipeline.summary.metrics import ends, nested
-from pipeline.theory import intervals
+from pipeline.summary.metrics import nested
 
 Array = np.ndarray
 KEYS = ("method", "n_icl", "eta", "questions")
@@ -339,7 +338,9 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     """
     cells = pd.concat(scored(settings, upstream), ignore_index=True)
     level = settings.evaluate.confidence
-    metrics = nested(cells, "seed", ("panel", "questions", "method"), lambda members: means(members, level))
+    metrics = nested(
+        cells, "seed", ("panel", "questions", "method"), lambda members: means(members, ("content", "style"), level)
+    )
     return {"cells": cells, "metrics": metrics}
 
 
@@ -371,11 +372,3 @@ def row(weak: Array, student: Array, ceiling: Array) -> pd.DataFrame:
     known = {"dataset": "tokens", "weak": "teacher", "strong": "transformer", "head": "finetuned", "task": 0}
     own = {"excess_risk": columns["student_error"], "content": content, "style": style, "n_eval": student.shape[1]}
     return pd.DataFrame(columns).assign(**own, **known)
-
-
-def means(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
-    """Mean content and style over seeds with their intervals."""
-    return {
-        name: ends(intervals.over_units([float(member[name].mean()) for member in members], confidence))
-        for name in ("content", "style")
-    }
