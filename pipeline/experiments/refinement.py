@@ -22,6 +22,7 @@ from pipeline.theory import intervals, refinement
 Array = np.ndarray
 DRAWLESS = ("naive", "untuned")  # in the limit of endless labels
 KEYS = ("method", "n_icl", "eta", "dependence")
+CONTROLS = ("untuned", "gold", "bayes", "teacher")  # of the learned students
 TOLERANCE = (1e-8, 1e-5, "sums of exponentials in float64; not measured on another processor")
 
 
@@ -341,6 +342,17 @@ def sizes_of(method: str, head: str, settings: Settings) -> dict[str, Any]:
     if method in ("refined", "in_context"):
         return found | {"n_icl": settings.labels.n_icl if head == "limit" else sizes}
     return found | {"control": method}
+
+
+def told(name: str) -> dict[str, Any]:
+    """What a student's name `<method>.<size>` says: the size is its pull to the source or else its pairs in context."""
+    method, _, size = name.partition(".")
+    return {
+        "method": method,
+        "control": method if method in CONTROLS else np.nan,
+        "n_icl": int(size) if size and method != "naive" else np.nan,
+        "eta": float(size) if method == "naive" else np.nan,
+    }
 
 
 def means(members: list[pd.DataFrame], columns: tuple[str, ...], confidence: float) -> dict[str, Any]:

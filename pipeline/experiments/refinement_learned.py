@@ -17,7 +17,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Angle, WeakPairs, means, room, within_training
+from pipeline.experiments.refinement import Angle, WeakPairs, means, room, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -316,11 +316,7 @@ def students(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.Dat
             made = upstream["strong"][f"seed-{seed}.{teacher}"]
             weak = upstream["weak"][f"seed-{seed}"][f"{teacher}.test"]
             for key, answers in sorted(made.items()):
-                method, _, size = key.partition(".")
-                known = {"weak": teacher, "method": method, "n_train": settings.data.questions}
-                known["control"] = method if method in ("untuned", "gold", "bayes") else np.nan
-                known["n_icl"] = int(size) if method in ("refined", "bayes", "in_context") else np.nan
-                known["eta"] = float(size) if method == "naive" else np.nan
+                known = {"weak": teacher, "n_train": settings.data.questions, **told(key)}
                 yield row(truth, weak, answers, made["gold."], seed).assign(**known)
 
 

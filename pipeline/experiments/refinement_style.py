@@ -20,7 +20,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import WeakPairs, means, within_training
+from pipeline.experiments.refinement import WeakPairs, means, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -352,11 +352,7 @@ def scored(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.DataF
         for panel in settings.represent.panels:
             made = upstream["strong"][f"seed-{seed}.{panel}"]
             for key, items in sorted({**made, "teacher.": teacher}.items()):
-                method, _, size = key.partition(".")
-                known: dict[str, Any] = {"panel": panel, "seed": seed, "method": method}
-                known["control"] = method if method in ("untuned", "gold", "teacher") else np.nan
-                known["n_icl"] = int(size) if method in ("refined", "in_context") else np.nan
-                known["eta"] = float(size) if method == "naive" else np.nan
+                known = {"panel": panel, "seed": seed, **told(key)}
                 for half, rows in (("seen", language.seen), ("held_out", ~language.seen)):
                     trio = (language.scores(each[rows[each[:, 0]]]) for each in (teacher, items, made["gold."]))
                     yield row(*trio).assign(questions=half, n_train=settings.labels.items, **known)
