@@ -15,9 +15,9 @@ from torch import nn
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
+from pipeline.core.config import Block, Count, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Angle, WeakPairs, means, room, told, within_training
+from pipeline.experiments.refinement import Angle, Evaluate, WeakPairs, means, room, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -75,12 +75,6 @@ class Strong(Block):
 
     training: sequences.Training
     etas: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

@@ -20,7 +20,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import WeakPairs, means, told, within_training
+from pipeline.experiments.refinement import Evaluate, WeakPairs, means, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -77,12 +77,6 @@ class Strong(Block):
 
     training: sequences.Training
     etas: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
-    confidence: Fraction
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
     confidence: Fraction
 
 
