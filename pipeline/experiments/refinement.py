@@ -22,6 +22,7 @@ from pipeline.theory import intervals, refinement
 Array = np.ndarray
 DRAWLESS = ("naive", "untuned")  # in the limit of endless labels
 KEYS = ("method", "n_icl", "eta", "dependence")
+CONTROLS = ("untuned", "gold", "bayes", "teacher")  # of the learned students
 TOLERANCE = (1e-8, 1e-5, "sums of exponentials in float64; not measured on another processor")
 
 
@@ -31,6 +32,24 @@ def room(concepts: int, dimension: int) -> None:
         raise ValueError(
             f"{concepts} orthonormal concepts and the teacher's own direction need a dimension of at least "
             f"{concepts + 1}, not {dimension}; raise dimension or lower concepts"
+        )
+
+
+def within_training(longest: int, trained: int, kind: str, questions: int, parts: int = 1) -> None:
+    """Raise ValueError where contexts are longer than in pretraining, or leave no question out.
+
+    kind: what a context holds, the key of ``trained`` under `represent`.  Contexts come from one of ``parts`` equal
+    parts of the questions.
+    """
+    if longest > trained:
+        raise ValueError(
+            f"labels.n_icl {longest} exceeds the {trained} {kind} of the contexts in pretraining; lower it or raise "
+            f"represent.{kind}"
+        )
+    if longest >= questions // parts:
+        raise ValueError(
+            f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions {questions} above "
+            f"{parts * (longest + 1) - 1}"
         )
 
 
@@ -266,7 +285,7 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     cells = pd.concat(measured(settings, upstream), ignore_index=True)
     level = settings.evaluate.confidence
     kept = cells[(cells["head"] == "limit") & (cells["method"] == "refined")]
-    metrics = nested(kept, "seed", ("panel", "n_icl"), lambda members: {"excess_risk": mean_risk(members, level)})
+    metrics = nested(kept, "seed", ("panel", "n_icl"), lambda members: means(members, ("excess_risk",), level))
     return {"cells": cells, "metrics": metrics}
 
 
@@ -325,6 +344,20 @@ def sizes_of(method: str, head: str, settings: Settings) -> dict[str, Any]:
     return found | {"control": method}
 
 
-def mean_risk(members: list[pd.DataFrame], confidence: float) -> dict[str, float | None]:
-    """Mean excess risk over seeds with its interval."""
-    return ends(intervals.over_units([float(member["excess_risk"].mean()) for member in members], confidence))
+def told(name: str) -> dict[str, Any]:
+    """What a student's name `<method>.<size>` says: the size is its pull to the source or else its pairs in context."""
+    method, _, size = name.partition(".")
+    return {
+        "method": method,
+        "control": method if method in CONTROLS else np.nan,
+        "n_icl": int(size) if size and method != "naive" else np.nan,
+        "eta": float(size) if method == "naive" else np.nan,
+    }
+
+
+def means(members: list[pd.DataFrame], columns: tuple[str, ...], confidence: float) -> dict[str, Any]:
+    """Means of some columns over seeds with their intervals."""
+    return {
+        name: ends(intervals.over_units([float(member[name].mean()) for member in members], confidence))
+        for name in columns
+    }

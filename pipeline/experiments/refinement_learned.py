@@ -15,9 +15,9 @@ from torch import nn
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
+from pipeline.core.config import Block, Count, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Angle, WeakPairs, mean_risk, room
+from pipeline.experiments.refinement import Angle, Evaluate, WeakPairs, means, room, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
@@ -77,12 +77,6 @@ class Strong(Block):
     etas: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
 
 
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
-
-
 class Settings(Block):
     """The file studies/refinement_learned.yaml."""
 
@@ -95,17 +89,7 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _within_the_trained_context(self) -> "Settings":
-        longest, trained = max(self.labels.n_icl), self.represent.pairs
-        if longest > trained:
-            raise ValueError(
-                f"labels.n_icl {longest} exceeds the {trained} pairs of the contexts in pretraining; lower it or raise "
-                "represent.pairs"
-            )
-        if longest >= self.data.questions:
-            raise ValueError(
-                f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions "
-                f"{self.data.questions} above it"
-            )
+        within_training(max(self.labels.n_icl), self.represent.pairs, "pairs", self.data.questions)
         return self
 
 
@@ -313,7 +297,7 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     cells = pd.concat([*students(settings, upstream), *learners(settings, upstream)], ignore_index=True)
     level = settings.evaluate.confidence
     kept = cells[cells["method"] == "refined"]
-    metrics = nested(kept, "seed", ("weak", "n_icl"), lambda members: {"excess_risk": mean_risk(members, level)})
+    metrics = nested(kept, "seed", ("weak", "n_icl"), lambda members: means(members, ("excess_risk",), level))
     return {"cells": cells, "metrics": metrics}
 
 
@@ -326,11 +310,7 @@ def students(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.Dat
             made = upstream["strong"][f"seed-{seed}.{teacher}"]
             weak = upstream["weak"][f"seed-{seed}"][f"{teacher}.test"]
             for key, answers in sorted(made.items()):
-                method, _, size = key.partition(".")
-                known = {"weak": teacher, "method": method, "n_train": settings.data.questions}
-                known["control"] = method if method in ("untuned", "gold", "bayes") else np.nan
-                known["n_icl"] = int(size) if method in ("refined", "bayes", "in_context") else np.nan
-                known["eta"] = float(size) if method == "naive" else np.nan
+                known = {"weak": teacher, "n_train": settings.data.questions, **told(key)}
                 yield row(truth, weak, answers, made["gold."], seed).assign(**known)
 
 

@@ -20,11 +20,10 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import WeakPairs
+from pipeline.experiments.refinement import Evaluate, WeakPairs, means, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
-from pipeline.summary.metrics import ends, nested
-from pipeline.theory import intervals
+from pipeline.summary.metrics import nested
 
 Array = np.ndarray
 KEYS = ("method", "n_icl", "eta", "questions")
@@ -81,12 +80,6 @@ class Strong(Block):
     confidence: Fraction
 
 
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
-
-
 class Settings(Block):
     """The file studies/refinement_style.yaml."""
 
@@ -99,17 +92,7 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _within_the_trained_context(self) -> "Settings":
-        longest = max(self.labels.n_icl)
-        if longest > self.represent.examples:
-            raise ValueError(
-                f"labels.n_icl {longest} exceeds the {self.represent.examples} examples of the contexts in "
-                "pretraining; lower it or raise represent.examples"
-            )
-        if longest >= self.data.questions // 2:
-            raise ValueError(
-                f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions above "
-                f"{2 * longest + 1}"
-            )
+        within_training(max(self.labels.n_icl), self.represent.examples, "examples", self.data.questions, parts=2)
         return self
 
 
@@ -349,7 +332,9 @@ def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Map
     """
     cells = pd.concat(scored(settings, upstream), ignore_index=True)
     level = settings.evaluate.confidence
-    metrics = nested(cells, "seed", ("panel", "questions", "method"), lambda members: means(members, level))
+    metrics = nested(
+        cells, "seed", ("panel", "questions", "method"), lambda members: means(members, ("content", "style"), level)
+    )
     return {"cells": cells, "metrics": metrics}
 
 
@@ -361,11 +346,7 @@ def scored(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.DataF
         for panel in settings.represent.panels:
             made = upstream["strong"][f"seed-{seed}.{panel}"]
             for key, items in sorted({**made, "teacher.": teacher}.items()):
-                method, _, size = key.partition(".")
-                known: dict[str, Any] = {"panel": panel, "seed": seed, "method": method}
-                known["control"] = method if method in ("untuned", "gold", "teacher") else np.nan
-                known["n_icl"] = int(size) if method in ("refined", "in_context") else np.nan
-                known["eta"] = float(size) if method == "naive" else np.nan
+                known = {"panel": panel, "seed": seed, **told(key)}
                 for half, rows in (("seen", language.seen), ("held_out", ~language.seen)):
                     trio = (language.scores(each[rows[each[:, 0]]]) for each in (teacher, items, made["gold."]))
                     yield row(*trio).assign(questions=half, n_train=settings.labels.items, **known)
@@ -381,11 +362,3 @@ def row(weak: Array, student: Array, ceiling: Array) -> pd.DataFrame:
     known = {"dataset": "tokens", "weak": "teacher", "strong": "transformer", "head": "finetuned", "task": 0}
     own = {"excess_risk": columns["student_error"], "content": content, "style": style, "n_eval": student.shape[1]}
     return pd.DataFrame(columns).assign(**own, **known)
-
-
-def means(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
-    """Mean content and style over seeds with their intervals."""
-    return {
-        name: ends(intervals.over_units([float(member[name].mean()) for member in members], confidence))
-        for name in ("content", "style")
-    }

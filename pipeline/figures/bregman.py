@@ -23,7 +23,7 @@ GENERATORS = {
     "logistic": ("logistic", "#CC79A7", "D"),
     "drawn": ("drawn convex", drawing.SOFT, "v"),
 }
-LOSSES = {"reverse_kl": ("reverse KL", {}), "forward_kl": ("forward KL", {"markerfacecolor": "white"})}
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}  # markers of forward KL
 SHADES = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
 # The authors' stored run on CIFAR-10, AlexNet to ViT-B/8 (general-misfit-gain, one run for each k): gain less misfit in
 # nats by k, and the teacher's cross-entropy.
@@ -128,18 +128,19 @@ def _heads(axes: Axes, rows: list[Numbers]) -> None:
     axes.axhline(0, color=drawing.INK, linewidth=0.8, zorder=1)
     names = list(dict.fromkeys(row["setting"] for row in rows))
     for row in rows:
-        colour, (_, look) = SHADES[names.index(row["setting"]) % len(SHADES)], LOSSES[row["loss"]]
+        colour = SHADES[names.index(row["setting"]) % len(SHADES)]
         x, values = row["heads"], row["discrepancy"]
         if row["loss"] == "reverse_kl":
             _vanishing(axes, x, values, colour)
             axes.plot([], [], color=colour, marker="o", linestyle="none", markersize=4.5, label=row["setting"])
         for place, estimate in zip(x, values, strict=True):
-            drawing.vertical_interval(axes, place, estimate, color=colour, marker="o", **OPEN[bool(look)])
+            look = OPEN if row["loss"] == "forward_kl" else {}
+            drawing.vertical_interval(axes, place, estimate, color=colour, marker="o", **look)
     grey = [value / CIFAR_WEAK_ERROR for value in CIFAR.values()]
     axes.plot(
         list(CIFAR), grey, color=drawing.SOFT, marker="D", markersize=3.5, linewidth=0.8, label="CIFAR-10, authors'"
     )
-    axes.plot([], [], color=drawing.INK, marker="o", linestyle="none", **OPEN[True], label="forward KL")
+    axes.plot([], [], color=drawing.INK, marker="o", linestyle="none", **OPEN, label="forward KL")
     axes.set(xscale="log", xlabel="heads k", ylabel=DISCREPANCY)
     axes.set_title("c  mixtures of k heads", fontweight="bold")
     shown = [estimate["value"] for row in rows for estimate in row["discrepancy"]]
@@ -173,9 +174,6 @@ def _classes(axes: Axes, rows: list[Numbers]) -> None:
     axes.minorticks_off()
     axes.set_title("d  classes, truths within reach", fontweight="bold")
     axes.legend(labelspacing=0.2)
-
-
-OPEN: dict[bool, dict[str, Any]] = {False: {}, True: {"markerfacecolor": "white", "markeredgewidth": 0.9}}
 
 
 def words(numbers: Numbers) -> str:

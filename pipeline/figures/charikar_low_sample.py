@@ -13,7 +13,7 @@ from pipeline.core.errors import InputError
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.estimates import plain
 from pipeline.summary.splits import over_splits_in_logs, ratio_over_splits
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import DATASETS, number
 from pipeline.theory.intervals import Estimate
 
@@ -30,7 +30,7 @@ TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # of errors
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Errors of both models of each pair as teacher and as student, and gain/misfit both ways, by number of labels."""
     cells = tables["molecules"].query("regime == 'few'")
-    apart = tables.get(f"molecules/{CONTROLS}", cells.head(0))
+    apart = controls_of(tables, "molecules")
     means = apart[(apart["regime"] == "few") & (apart["control"] == "constant")]
     pairs = [pair for pair in _pairs(cells) if not _between(cells, *pair).empty]
     if not pairs:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.estimates import plain, ratio_over_units
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import DATASETS, number, written
 
 STUDY = "published/molecules_scaling"
@@ -37,21 +37,17 @@ END = {"marker": "*", "markersize": 11, "markeredgecolor": "white", "markeredgew
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """By data set: curves over the number of weak labels, teachers pooled; where sample and population are one."""
-    cells, controls = tables[STUDY], tables.get(f"{STUDY}/{CONTROLS}")
+    cells, controls = tables[STUDY], controls_of(tables, STUDY)
     panels = [_panel(cells, controls, name, settings.confidence) for name in DATASETS if name in set(cells["dataset"])]
     texts = ", ".join(f"{DATASETS[panel['dataset']]} {written(plain(panel['end']['ratio']))}" for panel in panels)
     reading = f"Gain / misfit where the student's sample is the whole population: {texts}."
     return plain({"reading": reading, "confidence": settings.confidence, "panels": panels})
 
 
-def _panel(cells: pd.DataFrame, controls: pd.DataFrame | None, name: str, confidence: float) -> Numbers:
+def _panel(cells: pd.DataFrame, controls: pd.DataFrame, name: str, confidence: float) -> Numbers:
     own = cells[cells["dataset"] == name]
     end = own[(own["inputs"] == OWN) & (own["sample"] == "whole")]
-    grey = (
-        ()
-        if controls is None
-        else controls[(controls["dataset"] == name) & (controls["inputs"] == OWN)].groupby("control")
-    )
+    grey = controls[(controls["dataset"] == name) & (controls["inputs"] == OWN)].groupby("control")
     return {
         "dataset": name,
         "auc": own["auc"].iloc[0],

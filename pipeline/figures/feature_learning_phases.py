@@ -14,7 +14,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary import feature_learning as statistics
 from pipeline.summary.estimates import over_units, plain
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, number
 from pipeline.theory.intervals import Estimate
 
@@ -31,7 +31,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Points of the map, the falling fit to B with both crossings, the controls, and the fitted powers."""
-    cells = pd.concat([tables[STUDY], tables[f"{STUDY}/{CONTROLS}"]])
+    cells = pd.concat([tables[STUDY], controls_of(tables, STUDY)])
     own = cells[(cells["panel"] == "scarce") & (cells["moment"] == "final")]
     relu = own[own["control"].isna()]
     levels, fitted = statistics.falling(relu["bridge_ratio"], relu["student_error"])

@@ -12,7 +12,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.feature_learning_phases import MARKERS, STUDY, level
 from pipeline.summary.estimates import over_units, plain
-from pipeline.summary.tables import CONTROLS, Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, number
 from pipeline.theory.intervals import Estimate
 
@@ -28,7 +28,7 @@ COMPACT: dict[str, Any] = {"labelspacing": 0.2, "handlelength": 1.5, "handletext
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Along training: by share of bridges on synthetic patches and on digits; and at the moments to stop."""
-    cells = pd.concat([tables[STUDY], tables[f"{STUDY}/{CONTROLS}"]])
+    cells = pd.concat([tables[STUDY], controls_of(tables, STUDY)])
     many = cells[cells["panel"].isin(["abundant", "digits"])]
     looks = many[many["moment"] == "look"]
     curves = [

@@ -103,11 +103,9 @@ def _dots(axes: Axes, points: list[Numbers]) -> None:
     names = [*STUDENTS]
     for point in points:
         place = names.index(point["student"])
-        axes.plot([_value(point[name]) for name in SCORES], [place, place], color=drawing.FAINT, zorder=1)
-        for name, look in SCORES.items():
-            estimate = (
-                point[name] if isinstance(point[name], dict) else {"value": point[name], "low": None, "high": None}
-            )
+        estimates = [_estimate(point[name]) for name in SCORES]
+        axes.plot([estimate["value"] for estimate in estimates], [place, place], color=drawing.FAINT, zorder=1)
+        for estimate, look in zip(estimates, SCORES.values(), strict=True):
             drawing.horizontal_interval(axes, place, estimate, **look)
     for name, look in SCORES.items():
         axes.plot([], [], linestyle="none", label=name, **look)
@@ -115,8 +113,8 @@ def _dots(axes: Axes, points: list[Numbers]) -> None:
     axes.set_yticks(range(len(names)), names)
 
 
-def _value(score: Any) -> float:
-    return float(score["value"] if isinstance(score, dict) else score)
+def _estimate(score: Any) -> Numbers:
+    return score if isinstance(score, dict) else {"value": score, "low": None, "high": None}
 
 
 def words(numbers: Numbers) -> str:

@@ -83,7 +83,9 @@ def descend_linear(inputs: Array, labels: Array, rates: Array, looks: Sequence[i
         weights += (pull.astype(inputs.dtype)[:, None] @ inputs)[:, 0]
 
 
-def gaussian_rows(stream: np.random.Generator, rows: int, dimension: int) -> Array:
+def gaussian_rows(
+    stream: np.random.Generator, rows: int, dimension: int, precision: type[np.floating] = np.float32
+) -> Array:
     """Standard normal vectors in ``dimension`` coordinates, in a basis in which min(rows, dimension) coordinates do.
 
     Row j is (normal, ..., normal, chi of dimension - j, 0, ...) by Bartlett's decomposition: inner products of the rows
@@ -91,7 +93,7 @@ def gaussian_rows(stream: np.random.Generator, rows: int, dimension: int) -> Arr
     descent does, is simulated exactly at the cost of ``rows`` instead of ``dimension`` coordinates.
     """
     width = min(rows, dimension)
-    drawn = np.tril(stream.standard_normal((rows, width), dtype=np.float32))
+    drawn = np.tril(stream.standard_normal((rows, width), dtype=precision))
     drawn[np.arange(width), np.arange(width)] = np.sqrt(stream.chisquare(dimension - np.arange(width)))
     return drawn
 

@@ -12,15 +12,14 @@ import numpy as np
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.bregman.settings import Settings, World
+from pipeline.experiments.bregman.settings import Settings, Training, World
 from pipeline.models.softmax import combined
 from pipeline.theory.bregman import GENERATORS, Generator, drawn
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Students of every world, each a unit of its own."""
-    training = {name: getattr(settings.strong, name) for name in ("steps", "batch_size", "learning_rate")}
-    training["weight_decay"] = settings.strong.weight_decay
+    training = {name: getattr(settings.strong, name) for name in Training.model_fields}
     data, represent, labels = (upstream[name] for name in ("data", "represent", "labels"))
     projected, trained = {}, {}
     for world in settings.data.worlds():

@@ -81,7 +81,7 @@ def measure(
     weak_labels = told["validation"][:, None]
     found["validation_loss"] = np.logaddexp(0, -weak_labels * held).mean(axis=-1)
     found["validation_accuracy"] = np.mean((held > 0) == (weak_labels > 0), axis=-1)
-    found |= {name.partition(".")[2]: values for name, values in trained.items() if name.startswith("trained.")}
+    found |= points.under("trained", trained)
     return {**found, **({} if point.panel == DIGITS else learned(trained["student"]))}
 
 
@@ -189,18 +189,13 @@ def moments(measured: Arrays, place: int, point: Point, settings: Settings) -> I
 
 
 def _row(point: Point, measured: Arrays, place: int, look: int) -> dict[str, float]:
-    tested = {
-        name.partition(".")[2]: values[place, look] for name, values in measured.items() if name.startswith("test.")
-    }
+    tested = {name: values[place, look] for name, values in points.under("test", measured).items()}
     trained = {name: values[place, look] for name, values in measured.items() if "." not in name}
     return {**_over_types(point, tested), **trained}
 
 
 def _linear_row(point: Point, measured: Arrays, place: int) -> dict[str, float]:
-    return _over_types(
-        point,
-        {name.partition(".")[2]: values[place] for name, values in measured.items() if name.startswith("linear.")},
-    )
+    return _over_types(point, {name: values[place] for name, values in points.under("linear", measured).items()})
 
 
 def _over_types(point: Point, tested: Mapping[str, Array]) -> dict[str, float]:

@@ -36,11 +36,11 @@ def row(setting: str, level: float, predicted: float, measured: float, losses: A
     return {**found, "misfit": misfit, "cross_term": cross, **more}
 
 
-def of_vectors(truth: Array, teacher: Array, student: Array, axis: int = -1) -> Array:
+def of_vectors(truth: Array, teacher: Array, student: Array) -> Array:
     """The four losses of linear functions of white inputs, from their coefficients; leading axes are averaged."""
-    pairs = ((teacher, teacher, truth), (student, student, truth), (student, student, teacher))
-    squares = [np.sum((first - last) ** 2, axis=axis).mean() for first, _, last in pairs]
-    return np.array([*squares, np.sum((student - teacher) * (student - truth), axis=axis).mean()])
+    pairs = ((teacher, truth), (student, truth), (student, teacher))
+    squares = [np.sum((first - last) ** 2, axis=-1).mean() for first, last in pairs]
+    return np.array([*squares, np.sum((student - teacher) * (student - truth), axis=-1).mean()])
 
 
 def of_labels(truth: Array, teacher: Array, student: Array) -> Array:

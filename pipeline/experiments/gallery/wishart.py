@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from pipeline.models.patches import gaussian_rows
+
 Array = np.ndarray
 
 
@@ -14,6 +16,4 @@ def bartlett(stream: np.random.Generator, samples: int, features: int) -> Array:
         raise ValueError(
             f"{features} features for {samples} samples: their Gram matrix is singular; use as many or more"
         )
-    root = np.tril(stream.normal(size=(samples, samples)), -1)
-    root[np.diag_indices(samples)] = np.sqrt(stream.chisquare(features - np.arange(samples)))
-    return root
+    return gaussian_rows(stream, samples, features, np.float64)

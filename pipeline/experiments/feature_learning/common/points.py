@@ -139,9 +139,13 @@ def norms(nets: Sequence[Net]) -> Array:
 
 def part_of(data: Mapping[str, Arrays], nets: Sequence[Net], seeds: Sequence[int], part: str) -> Arrays:
     """Examples of one part for some networks, by name, (nets, ...); seeds: in the order of the bundle."""
-    items = {point.name: data[point.name] for point in dict.fromkeys(point for point, _ in nets)}
-    names = [name for name in items[nets[0][0].name] if name.startswith(f"{part}.")]
+    items = {point.name: under(part, data[point.name]) for point in dict.fromkeys(point for point, _ in nets)}
     return {
-        name.partition(".")[2]: np.stack([items[point.name][name][seeds.index(seed)] for point, seed in nets])
-        for name in names
+        name: np.stack([items[point.name][name][seeds.index(seed)] for point, seed in nets])
+        for name in items[nets[0][0].name]
     }
+
+
+def under(first: str, arrays: Mapping[str, Array]) -> Arrays:
+    """Arrays called `<first>.<name>`, by name."""
+    return {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{first}.")}
