@@ -262,8 +262,8 @@ WORDS = {
     ),
     "study unknown": Case("publish nothing", lambda: None, ("nothing", "known: ")),
     "study that is none": Case("publish kl", lambda: None, ("kl belongs to the main job", "name a study")),
-    "times cut": Case(
-        "report", write("artifacts/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
+    "stage's time cut": Case(
+        "appendix", write("artifacts/runtime/data-synthetic.json", b"{"), ("data-synthetic.json is damaged",)
     ),
     "manifest cut": Case(
         "publish --check",

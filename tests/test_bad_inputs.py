@@ -12,7 +12,7 @@ import pytest
 from bad_inputs import CASES
 from PIL import Image
 
-from pipeline import claims, figures, publish, readme, reference, report, reproduce, verify
+from pipeline import appendix, claims, figures, publish, readme, reference, report, reproduce, verify
 from pipeline.core import artifacts, stage
 from pipeline.core.errors import command_line
 from pipeline.figures import FIGURES
@@ -22,7 +22,7 @@ from tests import toy_cells
 from tests.conftest import ROOT, Tiny
 from tests.tiny_language import save_model, tiny_preferences
 
-MODULES = {module.__name__.rpartition(".")[2]: module for module in (claims, publish, readme, report)}
+MODULES = {module.__name__.rpartition(".")[2]: module for module in (appendix, claims, publish, readme, report)}
 MODULES |= {"figures": drawn, "reproduce": reproduce, "verify": verify}
 KEPT = ("results", "paper_figures", "published", "artifacts", "report", "README.md")
 
