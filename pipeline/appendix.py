@@ -42,19 +42,18 @@ def measure(names: Iterable[str]) -> dict[str, Any]:
     return {
         "day": datetime.date.today().isoformat(),
         "machine": surroundings.machine(),
-        "environment": _environment(),
         "experiments": {name: {"seconds": _seconds(name), "bytes": _bytes(name)} for name in names},
         "across": {stage: _time(stage) for stage in ACROSS},
+        "environment": _environment(),
         "studies": {
             name: _bytes(name) for name in experiments.studies() if (STUDY_RESULTS / name / "cells.csv").exists()
         },
     }
 
 
-def blocks(root: Path) -> dict[str, list[str]]:
+def blocks(root: Path, measured: Mapping[str, Any]) -> dict[str, list[str]]:
     """The lines of the page's blocks, by name: what runs cost, experiments with their outcome, claims with theirs."""
     claims = artifacts.read_item(root / "report/claims.json")
-    measured = _recorded(root)
     numbered = {name: f"E{number}" for number, name in enumerate(_all(root), 1)}
     return {
         "costs": _costs(measured),
@@ -63,7 +62,8 @@ def blocks(root: Path) -> dict[str, list[str]]:
     }
 
 
-def _recorded(root: Path) -> dict[str, Any]:
+def recorded(root: Path) -> dict[str, Any]:
+    """What `main` last wrote.  Raises InputError where it is absent or damaged."""
     try:
         return dict(artifacts.read_item(root / MEASURED))
     except InputError as error:

@@ -65,7 +65,8 @@ def current(path: Path, names: Sequence[str] = NAMES) -> dict[str, str]:
 
 def pages(root: Path) -> dict[Path, dict[str, str]]:
     """The blocks of both pages that results, figures and recorded times call for, by page and name."""
-    return {README: marked(blocks(root)), appendix.PAGE: marked(appendix.blocks(root))}
+    measured = appendix.recorded(root)
+    return {README: marked(blocks(root)), appendix.PAGE: marked(appendix.blocks(root, measured))}
 
 
 def blocks(root: Path) -> dict[str, list[str]]:

@@ -283,4 +283,5 @@ WORDS = {
     "lock cut": Case("reproduce --dry", write("dvc.lock", b"schema: '2.0'\nstages:\n  a: ["), ("dvc.lock", RESTORE)),
     "lock of conflict": Case("reproduce --dry", write("dvc.lock", b"<<<<<<< HEAD\n"), ("dvc.lock", RESTORE)),
 }
-CASES = {**PARAMS, **DATA, **ARTEFACTS, **RESULTS, **WORDS}
+GROUPS = (PARAMS, DATA, ARTEFACTS, RESULTS, WORDS)
+CASES = {name: case for group in GROUPS for name, case in group.items()}
