@@ -4,6 +4,8 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -115,12 +117,18 @@ def read(path: Path) -> dict[str, Any]:
 def read_any(path: Path) -> Any:
     """What stands in a YAML file."""
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return deepcopy(_parsed(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run from the root of the repository") from None
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML: {reason}; correct it or `git checkout {path}`") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    # Parsing takes longest of all that is done with settings, and a command asks for the same file many times.
+    return YAML(typ="safe").load(text)
 
 
 def validate(model: type[BaseModel], block: Any, prefix: str, path: Path, beside: Iterable[str] = ()) -> Any:

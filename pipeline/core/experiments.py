@@ -7,9 +7,10 @@ by importing: the first of `code` (by default the name itself) that has a verb g
 
 import ast
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -175,12 +176,17 @@ def find(code: tuple[str, ...], name: str) -> Place | None:
     return None
 
 
-def defined(path: Path) -> dict[str, ast.stmt]:
+def defined(path: Path) -> Mapping[str, ast.stmt]:
     """Functions, classes and values that a module defines itself, by name; nothing where there is no such file."""
     if not path.exists():
         return {}
+    return _defined(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=256)
+def _defined(source: str) -> Mapping[str, ast.stmt]:
     found: dict[str, ast.stmt] = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found[node.name] = node
         elif isinstance(node, ast.Assign):

@@ -5,6 +5,7 @@ and so does the scheduler of a dask cluster to use instead (W2S_SCHEDULER).
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +80,8 @@ def single_thread() -> None:
 
 
 def _on_cores(function: Callable[..., Any], units: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+    # A worker whose memory grew is replaced by a fresh one, which is no news to anybody.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
     jobs = (delayed(_named)(name, function, arguments) for name, arguments in units.items())
     try:
         with parallel_config(backend="loky", n_jobs=workers(), inner_max_num_threads=1):
