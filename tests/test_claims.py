@@ -261,8 +261,7 @@ def test_a_claim_without_a_cell_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Other settings make other cells: the run goes on, and says which claims it could not judge."""
-    tables = toy_cells.everything()
-    tables["results/synthetic"] = tables["results/synthetic"].query("head == 'adamw'")
+    tables = {"results/synthetic": toy_cells.synthetic().query("head == 'adamw'")}
     monkeypatch.chdir(toy_cells.repository(tmp_path, tables))
     claims.main()
     told = capsys.readouterr().err

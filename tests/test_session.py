@@ -84,7 +84,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             sizes = prepare.prepare(kind, folder / "pack")
             assert sizes[f"{folder}/pack"] > sum(sizes.values()) / 2 and f"{folder}/pack/material/session.json" in sizes
     packs = [str(folder / "pack") for folder in folders.values()]
-    environment = {**os.environ, "PYTHONPATH": packs[0], "CODE": f"{packs[0]}/pipeline"}
+    kernels = str(ROOT / "pipeline/models/network/__pycache__")  # compiled once for all tests
+    environment = {**os.environ, "PYTHONPATH": packs[0], "CODE": f"{packs[0]}/pipeline", "W2S_KERNELS": kernels}
     command = [sys.executable, "-c", THERE, *packs]
     done = subprocess.run(command, cwd=packs[0], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
