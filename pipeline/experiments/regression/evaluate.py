@@ -62,12 +62,12 @@ def cells(
             student, radius = fitted[f"{rung}/{name}"], fitted[f"{rung}/{name}/radius"]
             least = {part: minimum(features, truth, parts, part, radius) for part in ("test", "weak")}
             triple = (truth, teacher, student, fitted[f"{rung}/{CEILING}"])
-            yield _row(name, rung, name if name not in teachers else None, triple, parts, least, settings, seed)
+            yield row(name, rung, name if name not in teachers else None, triple, parts, least, settings, seed)
     if LABELS in settings.weak.controls:  # no student: measured against the first teacher, whose labels it saw
         first = next(iter(teachers))
         triple = (truth, taught[first], fitted[LABELS], fitted[f"{last}/{CEILING}"])
         nothing = dict.fromkeys(("test", "weak"), np.array([np.nan]))
-        yield _row(first, last, LABELS, triple, parts, nothing, settings, seed)
+        yield row(first, last, LABELS, triple, parts, nothing, settings, seed)
 
 
 def minimum(features: Array, truth: Array, parts: Arrays, part: str, radius: Array) -> Array:
@@ -78,7 +78,7 @@ def minimum(features: Array, truth: Array, parts: Arrays, part: str, radius: Arr
     return np.where((freedom <= len(parts[part]) / 2) | (part == "weak"), least, np.nan)
 
 
-def _row(
+def row(
     weak: str,
     strong: str,
     control: str | None,
@@ -88,6 +88,10 @@ def _row(
     settings: Settings,
     seed: str,
 ) -> dict[str, Any]:
+    """A cell: measures on the test rows and, as `train_...`, on ``parts["weak"]``, the rows the student was fitted on.
+
+    triple: truth, teacher, student and ceiling for all rows, each (rows,); least: `minimum` on either part.
+    """
     measured = {part: squared.measure(*(values[None, parts[part]] for values in triple), least[part]) for part in least}
     own = {f"train_{name}": float(measured["weak"][name][0]) for name in TRAIN}
     return {

@@ -1,6 +1,7 @@
 """What each rung sees of every row.  Items: `<rung>` -> `features` (rows, width) float32; `report` with tokens."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.settings import View
-from pipeline.experiments.regression.settings import Molecules, Morgan, Represent, Settings, Words
+from pipeline.experiments.regression.settings import Hashed, Molecules, Morgan, Represent, Settings, Surface, Words
 from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
@@ -37,10 +38,14 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     return _bundle(pool.map(_apply, units), represent)
 
 
-def describe(rung: Words | Morgan | Molecules, texts: tuple[str, ...], home: Path) -> Arrays:
+def describe(rung: Words | Hashed | Surface | Morgan | Molecules, texts: tuple[str, ...], home: Path) -> Arrays:
     """Features of some rows by a rung that is no language model, (rows, width)."""
     if isinstance(rung, Words):
         return {"features": words(texts, rung.words)}
+    if isinstance(rung, Hashed):
+        return {"features": hashed(texts, rung.hashed)}
+    if isinstance(rung, Surface):
+        return {"features": surface(texts, rung.surface)}
     if isinstance(rung, Morgan):
         from pipeline.models.molecules import morgan
 
@@ -60,6 +65,36 @@ def words(texts: tuple[str, ...], count: int) -> np.ndarray:
         raise InputError(
             f"represent.ladder of {{where}}: no word count of these texts ({error}); drop that rung"
         ) from None
+
+
+def hashed(texts: tuple[str, ...], count: int) -> np.ndarray:
+    """Words hashed into ``count`` signed counts, each text of unit length: (rows, count), float32."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(n_features=count).transform(texts).toarray().astype(np.float32)  # type: ignore[no-any-return]
+
+
+def surface(texts: tuple[str, ...], wanted: tuple[str, ...]) -> np.ndarray:
+    """Statistics of a text's surface, each standardised over all rows: (rows, wanted), float32.
+
+    Logarithms of one more than a count, since counts are skewed; `word_length` is the mean, in characters.
+    """
+    columns = []
+    for name in wanted:
+        values = np.array([SURFACE[name](text) for text in texts], dtype=np.float64)
+        values = values if name == "word_length" else np.log1p(values)
+        columns.append((values - values.mean()) / (values.std() or 1.0))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+SURFACE: dict[str, Callable[[str], float]] = {
+    "characters": len,
+    "words": lambda text: len(text.split()),
+    "distinct": lambda text: len(set(text.lower().split())),
+    "sentences": lambda text: len(re.findall(r"[.!?]+", text)),
+    "commas": lambda text: text.count(","),
+    "word_length": lambda text: len("".join(text.split())) / max(1, len(text.split())),
+}
 
 
 def _apply(function: Any, *arguments: Any) -> Arrays:

@@ -45,6 +45,18 @@ class Words(Block):
     words: Count
 
 
+class Hashed(Block):
+    """All words, hashed into so many signed counts of unit length."""
+
+    hashed: Count
+
+
+class Surface(Block):
+    """Statistics of the surface of a text: logarithms of counts, and mean lengths."""
+
+    surface: tuple[Literal["characters", "words", "distinct", "sentences", "commas", "word_length"], ...]
+
+
 class Morgan(Block):
     """Hashed Morgan counts of molecules."""
 
@@ -60,11 +72,13 @@ class Molecules(Block):
 
 def _kind(entry: Any) -> str:
     keys = entry if isinstance(entry, dict) else type(entry).model_fields
-    return next((key for key in ("words", "morgan", "network") if key in keys), "model")
+    return next((key for key in ("words", "hashed", "surface", "morgan", "network") if key in keys), "model")
 
 
 Rung = Annotated[
     Annotated[Words, Tag("words")]
+    | Annotated[Hashed, Tag("hashed")]
+    | Annotated[Surface, Tag("surface")]
     | Annotated[Morgan, Tag("morgan")]
     | Annotated[Molecules, Tag("network")]
     | Annotated[View, Tag("model")],

@@ -1,0 +1,59 @@
+"""Measure the students on the test essays and on their own, as `regression` does: a cell per student.
+
+`weak_size` is how many numbers a teacher sees of an essay.  `panel` says whether a student learned from all of its rows (`main`) or from the first ``n_train`` of them
+(`scaling`); its ceiling is in both the one on all rows.  Columns `train_...` are the measures on the rows that the
+student was fitted on, where it is the exact projection of its teacher on a convex class.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.core.artifacts import Arrays
+from pipeline.core.parallel import Pool
+from pipeline.experiments.essays.settings import Settings
+from pipeline.experiments.essays.strong import SCALED_CONTROLS, item
+from pipeline.experiments.regression import evaluate as regression
+from pipeline.experiments.regression.strong import CEILING
+
+KEYS = ("n_train",)
+# Each seed divides the same essays anew: a third is the test.
+OVERLAP = {"seed": 0.5}
+ESTIMATES = ("language models read in bfloat16",)
+
+
+def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
+    """Cells of every seed, and the summary of the main panel."""
+    found = regression.run(settings, upstream, pool)
+    bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
+    scaled = pd.DataFrame([row for seed in settings.data.seeds for row in scaling(str(seed), settings, *bundles)])
+    cells = pd.concat([found["cells"].assign(panel="main"), scaled.assign(panel="scaling")], ignore_index=True)
+    sizes = {
+        name: upstream["represent"][teacher.rung]["features"].shape[1] for name, teacher in settings.weak.teachers.items()
+    }
+    named = cells.assign(split="s" + cells["seed"].astype(str), weak_size=cells["weak"].map(sizes))
+    return {"cells": named, "metrics": found["metrics"]}
+
+
+def scaling(
+    seed: str,
+    settings: Settings,
+    data: Mapping[str, Any],
+    represent: Mapping[str, Arrays],
+    weak: Mapping[str, Arrays],
+    strong: Mapping[str, Arrays],
+) -> Iterator[dict[str, Any]]:
+    """A row for each student on fewer labels of one seed."""
+    truth, rung, fitted = data["rows"]["label"].to_numpy(dtype="float64"), settings.strong.rungs[-1], strong[seed]
+    features = represent[rung]["features"]
+    for size in settings.strong.sizes:
+        parts = {**data[seed], "weak": data[seed]["weak"][:size]}
+        for name, teacher in weak[seed].items():
+            if name not in settings.weak.teachers and name not in SCALED_CONTROLS:
+                continue
+            student, radius = fitted[item(rung, name, size)], fitted[f"{item(rung, name, size)}/radius"]
+            least = {part: regression.minimum(features, truth, parts, part, radius) for part in ("test", "weak")}
+            triple = (truth, teacher, student, fitted[f"{rung}/{CEILING}"])
+            control = None if name in settings.weak.teachers else name
+            yield regression.row(name, rung, control, triple, parts, least, settings, seed)

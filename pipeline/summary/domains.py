@@ -1,0 +1,132 @@
+"""Every domain of the repository on one scale: gain over misfit, and how far the truth is from the student's class.
+
+For any student gain / misfit = 1 - 2 rho sqrt(epsilon / misfit) with rho = (misfit - gain) / (2 sqrt(epsilon misfit)):
+on the rows that rho was measured on this is an identity and predicts nothing (in KL as well, where the same form is the
+second-order one).  So a pair of teacher and student is predicted with the rho of the *other* pairs of its table: then
+it says how much of gain / misfit is explained by the distance of the truth from the class alone.
+
+epsilon is the class minimum where the cells hold it, else the ceiling's error, which is no smaller.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.summary.designs import overlap
+from pipeline.summary.estimates import ratio_over_units
+from pipeline.summary.pairs import plainly_trained
+from pipeline.summary.tables import Tables, controls_of
+from pipeline.summary.yao_students import last, own_direction, solved
+from pipeline.theory.intervals import Estimate
+
+Select = Callable[[pd.DataFrame], pd.DataFrame]
+NOTHING = 1e-6  # misfit as a share of the teacher's error at which gain / misfit is 0 / 0
+NO_STUDENT = "teachers_labels"  # a control without a teacher
+
+
+class Domain(NamedTuple):
+    """Cells of one kind of data: their table, which of them, what makes a pair, and the unit of intervals."""
+
+    name: str
+    table: str
+    select: Select
+    pair: tuple[str, ...]
+    unit: str = "seed"
+
+
+class Pair(NamedTuple):
+    """Measured of one pair: gain / misfit over units, sqrt(epsilon / misfit), and what epsilon is."""
+
+    pair: tuple[str, ...]
+    ratio: Estimate
+    distance: float
+    is_minimum: bool
+
+
+def _asked(query: str) -> Select:
+    return lambda cells: cells.query(query)
+
+
+def _naive(cells: pd.DataFrame) -> pd.DataFrame:
+    """Students of soft labels by the plain loss, in the direction of that loss."""
+    cells = plainly_trained(cells)
+    return cells[cells["direction"] == "forward"] if "direction" in cells else cells
+
+
+def _at_focus(cells: pd.DataFrame) -> pd.DataFrame:
+    """The same on the one strong rung on which all losses were run."""
+    naive = _naive(cells)
+    return naive[naive["strong"] == cells.loc[cells["panel"] == "curve", "strong"].iloc[0]]
+
+
+def _solved(cells: pd.DataFrame) -> pd.DataFrame:
+    return own_direction(solved(cells))
+
+
+def _digits(cells: pd.DataFrame) -> pd.DataFrame:
+    return own_direction(last(cells))
+
+
+TAUGHT = ("dataset", "weak", "strong")
+LADDER = "regime == 'full' and training == 'frozen' and head == 'ball' and inputs == 'half' and panel == 'random'"
+# A new study is a line here; one that is not published is passed over.
+DOMAINS = (
+    Domain("random networks", "synthetic", _asked("head == 'exact' and inputs == 'fresh'"), ("panel",)),
+    Domain("random networks", "published/realizability", _asked("head == 'adamw'"), ("schedule", "epochs")),
+    Domain("molecules", "molecules", _asked(LADDER), ("dataset", "weak"), "split"),
+    Domain("molecules", "published/molecules_scaling", _asked("inputs == 'own' and sample == 'whole'"), TAUGHT, "split"),
+    Domain("essays", "published/essays", _naive, TAUGHT),
+    Domain("random networks, KL", "kl", _solved, ("panel", "class", "loss")),
+    Domain("digits, KL", "digits", _digits, ("weak", "class", "loss"), "split"),
+    Domain("language, KL", "published/preferences", _at_focus, TAUGHT),
+    Domain("language, KL", "published/selective", _naive, TAUGHT),
+    Domain("images, KL", "published/vision", _naive, TAUGHT),
+    Domain("under shift", "published/shift", _naive, TAUGHT),
+)
+
+
+def measured(domain: Domain, tables: Tables, confidence: float) -> list[Pair]:
+    """Pairs of real teachers; none where the domain has no cells."""
+    if domain.table not in tables:
+        return []
+    return _pairs(domain, domain.select(tables[domain.table]), domain.pair, confidence)
+
+
+def controls(domain: Domain, tables: Tables, confidence: float) -> list[Pair]:
+    """Students of control teachers, by their kind as well."""
+    if domain.table not in tables:
+        return []
+    cells = controls_of(tables, domain.table)
+    cells = cells[cells["control"] != NO_STUDENT]
+    return [] if cells.empty else _pairs(domain, domain.select(cells), (*domain.pair, "control"), confidence)
+
+
+def predicted(pairs: Sequence[Pair]) -> list[float]:
+    """gain / misfit of each pair by the rho of the others of one table, (pairs,); NaN where there are none.
+
+    rho of the others: least squares of 1 - gain / misfit = 2 rho sqrt(epsilon / misfit), a line through the origin.
+    """
+    distance = np.array([pair.distance for pair in pairs])
+    short = 1 - np.array([pair.ratio.value for pair in pairs])
+    products, squares = short * distance, distance**2
+    if len(pairs) < 2:
+        return [float("nan")] * len(pairs)
+    slopes = (products.sum() - products) / (squares.sum() - squares)
+    return (1 - slopes * distance).tolist()  # type: ignore[no-any-return]
+
+
+def _pairs(domain: Domain, cells: pd.DataFrame, names: tuple[str, ...], confidence: float) -> list[Pair]:
+    shared = overlap(domain.table, domain.unit)
+    found = []
+    for key, own in cells.groupby([name for name in names if name in cells], sort=False, dropna=False):
+        is_minimum = bool(own["epsilon"].notna().all())
+        own = own.assign(least=own["epsilon"] if is_minimum else own["ceiling_error"])
+        means = own.groupby(domain.unit)[["gain", "misfit", "least", "weak_error"]].mean()
+        if len(means) < 2 or means["misfit"].mean() < NOTHING * means["weak_error"].mean():
+            continue
+        ratio = ratio_over_units(means["gain"].to_list(), means["misfit"].to_list(), confidence, shared)
+        distance = float(np.sqrt(means["least"].mean() / means["misfit"].mean()))
+        found.append(Pair(tuple(map(str, key)), ratio, distance, is_minimum))
+    return found
