@@ -3,12 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
-
-import numpy as np
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
@@ -28,8 +27,11 @@ LOOKS = {
     "images, KL": ("#7A5C00", "v"),
     "under shift": ("#8172B3", "P"),
 }
-LOWEST, HIGHEST = -2.6, 1.9  # of gain / misfit; what lies further out is counted
-NEAR, FAR = 0.02, 30.0  # of sqrt(epsilon / misfit)
+LOWEST, HIGHEST = -1.3, 2.0  # of gain / misfit; what lies further out is counted
+LEAST, MOST = -1.9, 1.4  # of what is predicted
+NEAR, FAR = 0.02, 40.0  # of sqrt(epsilon / misfit); what is nearer stands at the edge
+
+EDGE = 1.15 * NEAR
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
@@ -41,9 +43,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             own = groups.setdefault(domain.name, {"points": [], "controls": []})
             predicted = domains.predicted(pairs)
             own["points"] += [{**pair._asdict(), "predicted": x} for pair, x in zip(pairs, predicted, strict=True)]
-            own["controls"] += [
-                pair._asdict() for pair in domains.controls(domain, tables, settings.confidence)
-            ]
+            own["controls"] += [pair._asdict() for pair in domains.controls(domain, tables, settings.confidence)]
     told = [{"domain": name, "error": _error(own["points"]), **own} for name, own in groups.items()]
     errors = {group["domain"]: group["error"] for group in told if math.isfinite(group["error"])}
     best, worst = (choose(errors, key=errors.__getitem__) for choose in (min, max))
@@ -62,39 +62,47 @@ def _error(points: list[Numbers]) -> float:
 def draw(numbers: Numbers) -> Picture:
     """Left: measured against predicted.  Right: measured against the distance, with the wedge of |rho| <= 1."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(drawing.WIDTH, 4.1), sharey=True)
+    left.set(xlabel="1 − 2 ρ √(ε / misfit),  ρ of the other pairs", ylabel="gain / misfit")
+    left.set(xlim=(LEAST, MOST), ylim=(LOWEST, HIGHEST))
+    right.set(xscale="log", xlim=(NEAR, FAR), xlabel="√(ε / misfit)")
     left.axline((0, 0), slope=1, **drawing.EQUAL)
     x = np.geomspace(NEAR, FAR, 300)
-    right.fill_between(x, np.clip(1 - 2 * x, LOWEST, None), np.clip(1 + 2 * x, None, HIGHEST), color="#f0f0f0", zorder=0)
+    right.fill_between(
+        x, np.clip(1 - 2 * x, LOWEST, None), np.clip(1 + 2 * x, None, HIGHEST), color="#f0f0f0", zorder=0
+    )
     for rho in (0.0, 0.25, 0.5, 1.0):
         right.plot(x, 1 - 2 * rho * x, color=drawing.FAINT, linewidth=0.8, zorder=0.5)
-    beyond = {"left": 0, "right": 0}
+    beyond = [0, 0]
     for group in numbers["domains"]:
         colour, marker = LOOKS.get(group["domain"], (drawing.INK, "*"))
         for control in group["controls"]:
-            _mark(right, control["distance"], control["ratio"], drawing.FAINT, marker, control["is_minimum"])
+            _mark(right, max(control["distance"], EDGE), control["ratio"], drawing.FAINT, marker, control["is_minimum"])
         for point in group["points"]:
             look = (colour, marker, point["is_minimum"])
             if point["predicted"] is not None:
-                beyond["left"] += not _mark(left, point["predicted"], point["ratio"], *look)
-            beyond["right"] += not _mark(right, point["distance"], point["ratio"], *look)
-    left.set(xlabel="1 − 2 ρ √(ε / misfit),  ρ of the other pairs", ylabel="gain / misfit")
-    left.set(xlim=(LOWEST, HIGHEST), ylim=(LOWEST, HIGHEST))
-    right.set(xscale="log", xlim=(NEAR, FAR), xlabel="√(ε / misfit)")
+                beyond[0] += not _mark(left, point["predicted"], point["ratio"], *look)
+            beyond[1] += not _mark(right, max(point["distance"], EDGE), point["ratio"], *look)
     for axes, letter, title in ((left, "a", "measured and predicted"), (right, "b", "by distance from the class")):
         axes.axhline(0, color=drawing.FAINT, linewidth=0.8, zorder=0.4)
         axes.set_title(f"{letter}  {title}", fontweight="bold")
+    for axes, count in zip((left, right), beyond, strict=True):
+        if count:
+            axes.text(0.02, 0.02, f"{count} beyond the frame", transform=axes.transAxes, color=drawing.SOFT)
     figure.legend(handles=_key(numbers), loc="outside upper center", ncols=4, columnspacing=1.2, handletextpad=0.3)
     return figure
 
 
 def _mark(axes: Axes, x: float, ratio: Numbers, colour: str, marker: str, is_minimum: bool) -> bool:
-    """Draw one pair with its interval; whether its value lies in the frame."""
-    if not LOWEST <= ratio["value"] <= HIGHEST:
+    """Draw one pair with its interval, faint; whether its value lies in the frame."""
+    across = axes.get_xlim()
+    if not (LOWEST <= ratio["value"] <= HIGHEST and across[0] <= x <= across[1]):
         return False
-    face: dict[str, Any] = {} if is_minimum else {"markerfacecolor": "white", "markeredgewidth": 0.9}
-    cut = {end: None if ratio[end] is None else min(max(ratio[end], LOWEST), HIGHEST) for end in ("low", "high")}
-    look = {"color": colour, "marker": marker, "markersize": 4.5, **face}
-    drawing.vertical_interval(axes, x, {**ratio, **cut}, **look)
+    if ratio["low"] is not None:
+        axes.plot([x, x], [ratio["low"], ratio["high"]], color=colour, linewidth=0.8, alpha=0.3, zorder=2)
+    face: dict[str, Any] = (
+        {"markeredgewidth": 0} if is_minimum else {"markerfacecolor": "white", "markeredgewidth": 0.9}
+    )
+    axes.plot(x, ratio["value"], linestyle="none", color=colour, marker=marker, markersize=4.5, zorder=3, **face)
     return True
 
 
@@ -126,8 +134,8 @@ FIGURES = {
         caption=(
             "Every domain in one frame, a point a pair of teacher and student. a: gain / misfit against 1 − 2 ρ √(ε / "
             "misfit), with the ρ that fits the other pairs of its table; with its own ρ the two are equal by algebra. "
-            "b: the same against √(ε / misfit); grey: |ρ| ≤ 1, lines at ρ = 0, ¼, ½ and 1. ε: error of the class's best "
-            "member, or where it is not known the ceiling's (open marks). In KL the form holds to second order."
+            "b: the same against √(ε / misfit); grey: |ρ| ≤ 1, lines at ρ = 0, ¼, ½ and 1. ε: error of the best member "
+            "of the class, or where that is not known the ceiling's (open marks). In KL the form holds to second order."
         ),
         shows="gain over misfit in every domain, beside what the distance of the truth from the class predicts",
         numbers=numbers,

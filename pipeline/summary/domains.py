@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import ratio_over_units
-from pipeline.summary.pairs import plainly_trained
+from pipeline.summary.pairs import PLAIN
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.yao_students import last, own_direction, solved
 from pipeline.theory.intervals import Estimate
@@ -50,15 +50,19 @@ def _asked(query: str) -> Select:
 
 
 def _naive(cells: pd.DataFrame) -> pd.DataFrame:
-    """Students of soft labels by the plain loss, in the direction of that loss."""
-    cells = plainly_trained(cells)
-    return cells[cells["direction"] == "forward"] if "direction" in cells else cells
+    """Students of soft labels by the plain loss; in KL the direction in which a ceiling's error is KL(t, s) as well."""
+    for column, value in {**PLAIN, "direction": "reverse"}.items():
+        if column in cells and (cells[column] == value).any():
+            cells = cells[cells[column] == value]
+    return cells
 
 
 def _at_focus(cells: pd.DataFrame) -> pd.DataFrame:
-    """The same on the one strong rung on which all losses were run."""
-    naive = _naive(cells)
-    return naive[naive["strong"] == cells.loc[cells["panel"] == "curve", "strong"].iloc[0]]
+    """Students by reverse KL, which the cells of language models hold in that direction, on the rung of the curves."""
+    focus = cells.loc[cells["panel"] == "curve", "strong"].iloc[0]
+    return cells.query("panel == 'main' and head == 'frozen' and labels == 'soft' and loss == 'reverse_kl'").query(
+        "strong == @focus"
+    )
 
 
 def _solved(cells: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +70,7 @@ def _solved(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _digits(cells: pd.DataFrame) -> pd.DataFrame:
-    return own_direction(last(cells))
+    return last(cells).query("direction == 'reverse'")
 
 
 TAUGHT = ("dataset", "weak", "strong")
@@ -76,7 +80,9 @@ DOMAINS = (
     Domain("random networks", "synthetic", _asked("head == 'exact' and inputs == 'fresh'"), ("panel",)),
     Domain("random networks", "published/realizability", _asked("head == 'adamw'"), ("schedule", "epochs")),
     Domain("molecules", "molecules", _asked(LADDER), ("dataset", "weak"), "split"),
-    Domain("molecules", "published/molecules_scaling", _asked("inputs == 'own' and sample == 'whole'"), TAUGHT, "split"),
+    Domain(
+        "molecules", "published/molecules_scaling", _asked("inputs == 'own' and sample == 'whole'"), TAUGHT, "split"
+    ),
     Domain("essays", "published/essays", _naive, TAUGHT),
     Domain("random networks, KL", "kl", _solved, ("panel", "class", "loss")),
     Domain("digits, KL", "digits", _digits, ("weak", "class", "loss"), "split"),

@@ -1,8 +1,9 @@
 """Measure the students on the test essays and on their own, as `regression` does: a cell per student.
 
-`weak_size` is how many numbers a teacher sees of an essay.  `panel` says whether a student learned from all of its rows (`main`) or from the first ``n_train`` of them
-(`scaling`); its ceiling is in both the one on all rows.  Columns `train_...` are the measures on the rows that the
-student was fitted on, where it is the exact projection of its teacher on a convex class.
+`weak_size` is how many numbers a teacher sees of an essay.  `panel` says whether a student learned from all of its rows
+(`main`) or from the first ``n_train`` of them (`scaling`); its ceiling is in both the one on all rows.  Columns
+`train_...` are the measures on the rows that the student was fitted on, where it is the exact projection of its teacher
+on a convex class.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,8 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     scaled = pd.DataFrame([row for seed in settings.data.seeds for row in scaling(str(seed), settings, *bundles)])
     cells = pd.concat([found["cells"].assign(panel="main"), scaled.assign(panel="scaling")], ignore_index=True)
     sizes = {
-        name: upstream["represent"][teacher.rung]["features"].shape[1] for name, teacher in settings.weak.teachers.items()
+        name: upstream["represent"][teacher.rung]["features"].shape[1]
+        for name, teacher in settings.weak.teachers.items()
     }
     named = cells.assign(split="s" + cells["seed"].astype(str), weak_size=cells["weak"].map(sizes))
     return {"cells": named, "metrics": found["metrics"]}
