@@ -22,7 +22,7 @@ from pipeline.summary.yao_students import last, own_direction, solved
 from pipeline.theory.intervals import Estimate
 
 Select = Callable[[pd.DataFrame], pd.DataFrame]
-NOTHING = 1e-6  # misfit as a share of the teacher's error at which gain / misfit is 0 / 0
+NOTHING = 1e-4  # misfit as a share of the teacher's error at which gain / misfit is 0 / 0
 NO_STUDENT = "teachers_labels"  # a control without a teacher
 
 
@@ -60,9 +60,8 @@ def _naive(cells: pd.DataFrame) -> pd.DataFrame:
 def _at_focus(cells: pd.DataFrame) -> pd.DataFrame:
     """Students by reverse KL, which the cells of language models hold in that direction, on the rung of the curves."""
     focus = cells.loc[cells["panel"] == "curve", "strong"].iloc[0]
-    return cells.query("panel == 'main' and head == 'frozen' and labels == 'soft' and loss == 'reverse_kl'").query(
-        "strong == @focus"
-    )
+    own = cells.query("panel == 'main' and head == 'frozen' and labels == 'soft' and loss == 'reverse_kl'")
+    return own[own["strong"] == focus]
 
 
 def _solved(cells: pd.DataFrame) -> pd.DataFrame:
