@@ -51,11 +51,9 @@ def scaling(
     features = represent[rung]["features"]
     for size in settings.strong.sizes:
         parts = {**data[seed], "weak": data[seed]["weak"][:size]}
-        for name, teacher in weak[seed].items():
-            if name not in settings.weak.teachers and name not in SCALED_CONTROLS:
-                continue
-            student, radius = fitted[item(rung, name, size)], fitted[f"{item(rung, name, size)}/radius"]
-            least = {part: regression.minimum(features, truth, parts, part, radius) for part in ("test", "weak")}
-            triple = (truth, teacher, student, fitted[f"{rung}/{CEILING}"])
+        names = [name for name in weak[seed] if name in settings.weak.teachers or name in SCALED_CONTROLS]
+        radii = [fitted[f"{item(rung, name, size)}/radius"] for name in names]
+        for name, least in zip(names, regression.minima(features, truth, parts, radii), strict=True):
+            triple = (truth, weak[seed][name], fitted[item(rung, name, size)], fitted[f"{rung}/{CEILING}"])
             control = None if name in settings.weak.teachers else name
             yield regression.row(name, rung, control, triple, parts, least, settings, seed)
