@@ -82,7 +82,7 @@ DOMAINS = (
     Domain(
         "molecules", "published/molecules_scaling", _asked("inputs == 'own' and sample == 'whole'"), TAUGHT, "split"
     ),
-    Domain("essays", "published/essays", _naive, TAUGHT),
+    Domain("essays", "published/essays", _asked("panel != 'scaling'"), TAUGHT),
     Domain("random networks, KL", "kl", _solved, ("panel", "class", "loss")),
     Domain("digits, KL", "digits", _digits, ("weak", "class", "loss"), "split"),
     Domain("language, KL", "published/preferences", _at_focus, TAUGHT),

@@ -1,7 +1,8 @@
 """Measure the students on the test essays and on their own, as `regression` does: a cell per student.
 
 `weak_size` is how many numbers a teacher sees of an essay.  `panel` says whether a student learned from all of its rows
-(`main`) or from the first ``n_train`` of them (`scaling`); its ceiling is in both the one on all rows.  Columns
+(`main`; `joined` where it sees several rungs side by side) or from the first ``n_train`` of them (`scaling`); its
+ceiling is the one on all rows.  Columns
 `train_...` are the measures on the rows that the student was fitted on, where it is the exact projection of its teacher
 on a convex class.
 """
@@ -16,6 +17,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.essays.settings import Settings
 from pipeline.experiments.essays.strong import SCALED_CONTROLS, item
 from pipeline.experiments.regression import evaluate as regression
+from pipeline.experiments.regression.settings import Joined
 from pipeline.experiments.regression.strong import CEILING
 
 KEYS = ("n_train",)
@@ -29,7 +31,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     found = regression.run(settings, upstream, pool)
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
     scaled = pd.DataFrame([row for seed in settings.data.seeds for row in scaling(str(seed), settings, *bundles)])
-    cells = pd.concat([found["cells"].assign(panel="main"), scaled.assign(panel="scaling")], ignore_index=True)
+    joined = {name for name, rung in settings.represent.ladder.items() if isinstance(rung, Joined)}
+    main = found["cells"]
+    main = main.assign(panel=main["strong"].map(lambda name: "joined" if name in joined else "main"))
+    cells = pd.concat([main, scaled.assign(panel="scaling")], ignore_index=True)
     sizes = {
         name: upstream["represent"][teacher.rung]["features"].shape[1]
         for name, teacher in settings.weak.teachers.items()

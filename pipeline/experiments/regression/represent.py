@@ -1,7 +1,7 @@
 """What each rung sees of every row.  Items: `<rung>` -> `features` (rows, width) float32; `report` with tokens."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,16 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.settings import View
-from pipeline.experiments.regression.settings import Hashed, Molecules, Morgan, Represent, Settings, Surface, Words
+from pipeline.experiments.regression.settings import (
+    Hashed,
+    Joined,
+    Molecules,
+    Morgan,
+    Represent,
+    Settings,
+    Surface,
+    Words,
+)
 from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
@@ -25,7 +34,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     texts, represent = tuple(upstream["data"]["rows"]["text"]), settings.represent
     units: dict[str, tuple[Any, ...]] = {}
     for name, rung in represent.ladder.items():
-        if not isinstance(rung, View):
+        if not isinstance(rung, View | Joined):
             width = PIECE if isinstance(rung, Molecules) else len(texts)
             pieces = {f"{name}--{first}": texts[first : first + width] for first in range(0, len(texts), width)}
             units |= {unit: (describe, rung, piece, HOME.resolve()) for unit, piece in pieces.items()}
@@ -97,6 +106,11 @@ SURFACE: dict[str, Callable[[str], float]] = {
 }
 
 
+def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Features (rows, width) of several rungs, each divided by the root of its total variance: (rows, all widths)."""
+    return np.concatenate([part / (np.sqrt(part.var(axis=0).sum()) or 1.0) for part in parts], axis=1)
+
+
 def _apply(function: Any, *arguments: Any) -> Arrays:
     return function(*arguments)  # type: ignore[no-any-return]
 
@@ -104,10 +118,15 @@ def _apply(function: Any, *arguments: Any) -> Arrays:
 def _bundle(found: Mapping[str, Arrays], represent: Represent) -> dict[str, Any]:
     items: dict[str, Any] = {}
     for name, rung in represent.ladder.items():
+        if isinstance(rung, Joined):
+            continue
         own = f"{rung.model}--model--" if isinstance(rung, View) else f"{name}--"
         key = f"{rung.layer}.{rung.pooling}" if isinstance(rung, View) else "features"
         pieces = [arrays[key] for unit, arrays in found.items() if unit.startswith(own) and key in arrays]
         items[name] = {"features": np.concatenate(pieces)}
+    for name, rung in represent.ladder.items():
+        if isinstance(rung, Joined):
+            items[name] = {"features": side_by_side([items[other]["features"] for other in rung.joined])}
     lengths = {unit: arrays["lengths"] for unit, arrays in found.items() if "lengths" in arrays}
     report: dict[str, dict[str, int]] = {}
     for unit, own_lengths in lengths.items():

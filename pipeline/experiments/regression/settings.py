@@ -57,6 +57,12 @@ class Surface(Block):
     surface: tuple[Literal["characters", "words", "distinct", "sentences", "commas", "word_length"], ...]
 
 
+class Joined(Block):
+    """Other rungs side by side, each of the same total variance."""
+
+    joined: Names
+
+
 class Morgan(Block):
     """Hashed Morgan counts of molecules."""
 
@@ -72,13 +78,14 @@ class Molecules(Block):
 
 def _kind(entry: Any) -> str:
     keys = entry if isinstance(entry, dict) else type(entry).model_fields
-    return next((key for key in ("words", "hashed", "surface", "morgan", "network") if key in keys), "model")
+    return next((key for key in ("words", "hashed", "surface", "joined", "morgan", "network") if key in keys), "model")
 
 
 Rung = Annotated[
     Annotated[Words, Tag("words")]
     | Annotated[Hashed, Tag("hashed")]
     | Annotated[Surface, Tag("surface")]
+    | Annotated[Joined, Tag("joined")]
     | Annotated[Morgan, Tag("morgan")]
     | Annotated[Molecules, Tag("network")]
     | Annotated[View, Tag("model")],
@@ -99,6 +106,10 @@ class Represent(Block):
         for name, rung in self.ladder.items():
             if isinstance(rung, View):
                 known(f"ladder.{name}.model", rung.model, "represent.models", self.models)
+            elif isinstance(rung, Joined):
+                plain = {other: own for other, own in self.ladder.items() if not isinstance(own, Joined)}
+                for place, other in enumerate(rung.joined):
+                    known(f"ladder.{name}.joined[{place}]", other, "represent.ladder", plain)
         return self
 
     def views(self) -> dict[str, View]:
