@@ -313,6 +313,7 @@ def essays(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for weak, control in (*((weak, None) for weak, _ in teachers), ("random", "random"), ("shuffled", "shuffled"))
         for count in (50, 700)
     ]
+    rows += [row | {"weak": weak, "strong": "joined", "panel": "joined"} for row in high for weak, _ in teachers]
     names = pd.DataFrame(rows).assign(dataset="essays", head="ridge", inputs="half", n_eval=100)
     names["split"] = "s" + names["seed"].astype(str)
     values = measures(np.random.default_rng(7), len(rows), 0.3, 0.1)

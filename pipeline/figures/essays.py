@@ -24,12 +24,14 @@ STUDY = "published/essays"
 PREFIXES = {"train_": "on the student's own essays", "": "on the test essays"}
 LINES = {"train_": {"linestyle": (0, (4, 1.5)), "marker": "s"}, "": {"linestyle": "-", "marker": "o"}}
 GREY = {"random": {"marker": "x", "linestyle": "-"}, "shuffled": {"marker": "+", "linestyle": ":"}}
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
+LOWEST, HIGHEST = -1.6, 2.5  # of gain / misfit in c
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">")
 RULES = {
-    "smallest_difference": "smallest (weak error − misfit)",
-    "lowest_weak_error": "lowest weak error",
-    "highest_misfit": "highest misfit",
-    "largest_model": "widest teacher",
+    "smallest_difference": "smallest\n(weak error − misfit)",
+    "lowest_weak_error": "lowest\nweak error",
+    "highest_misfit": "highest\nmisfit",
+    "largest_model": "widest\nteacher",
 }
 ALONE = "teachers_labels"
 
@@ -40,19 +42,32 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     main = {STUDY: cells[cells["panel"] == "main"], f"{STUDY}/{CONTROLS}": apart[apart["panel"] == "main"]}
     last = main[STUDY]["strong"].iloc[-1]
     strongest = {name: table[table["strong"] == last] for name, table in main.items()}
-    scatter = own_data.gain_numbers(STUDY, main, settings)
+    joined = cells[cells["panel"] == "joined"].assign(panel="main")
+    scatter, beside = (own_data.gain_numbers(STUDY, some, settings) for some in (main, {**main, STUDY: joined}))
     found = {
         "confidence": settings.confidence,
         "strongest": str(last),
-        "scatter": {key: scatter[key] for key in ("points", "limits")},
+        "points": scatter["points"],
+        "joined": [point for point in beside["points"] if not point["kind"]],
+        "limits": {
+            axis: [
+                choose(one["limits"][axis][end] for one in (scatter, beside)) for end, choose in ((0, min), (1, max))
+            ]
+            for axis in ("gain", "misfit")
+        },
         "ratios": {prefix: _ratio(main[STUDY], prefix, settings) for prefix in PREFIXES},
+        "joined_ratios": {prefix: _ratio(joined, prefix, settings) for prefix in PREFIXES},
         "scaling": _scaling(cells[cells["strong"] == last], apart, settings),
         "pairs": own_data.pair_numbers(STUDY, strongest, settings)["pairs"],
+        "joined_pairs": own_data.pair_numbers(STUDY, {STUDY: joined}, settings)["pairs"],
         "selection": _selection(strongest[STUDY], settings),
         "correlations": _correlations(strongest, settings),
     }
-    ratios = {name: written(plain(value)) for name, value in found["ratios"].items()}
-    reading = f"Gain / misfit is {ratios['train_']} on the student's own essays and {ratios['']} on the test essays."
+    told = {key: written(plain(found[key][""])) for key in ("ratios", "joined_ratios")}
+    reading = (
+        f"Gain / misfit on the test essays is {told['ratios']} for students on states of the network, and "
+        f"{told['joined_ratios']} for those that also see the surface statistics."
+    )
     return plain({"reading": reading, **found})
 
 
@@ -106,20 +121,23 @@ def draw(numbers: Numbers) -> Picture:
     figure, grid = plt.subplots(3, 2, figsize=(drawing.WIDTH, 8.6), height_ratios=[1.15, 1, 0.95])
     looks = _looks(numbers)
     for axes, prefix, letter in zip(grid[0], PREFIXES, "ab", strict=True):
-        _scatter(axes, numbers["scatter"], prefix, looks)
+        _scatter(axes, numbers, prefix, looks)
         axes.set_title(f"{letter}  {PREFIXES[prefix]}", fontweight="bold")
     grid[0, 0].set_ylabel("misfit  d(s, w)  [score variance]")
     _curves(grid[1, 0], numbers["scaling"])
-    _roles(grid[1, 1], numbers["pairs"])
+    _roles(grid[1, 1], numbers["pairs"], numbers["joined_pairs"])
     _regrets(grid[2, 0], numbers["selection"])
-    _errors(grid[2, 1], numbers["correlations"])
+    order = [pair["weak"] for pair in numbers["pairs"]]
+    _errors(grid[2, 1], sorted(numbers["correlations"], key=lambda row: order.index(row["weak"])))
     handles = [
         Line2D([], [], linestyle="none", markersize=5, label=name, markeredgewidth=0, **look)
         for name, look in looks.items()
     ]
     handles.append(Line2D([], [], linestyle="none", marker="X", color=drawing.SOFT, label="control teachers"))
+    open_look = {"markerfacecolor": "white", "markeredgecolor": drawing.INK}
+    handles.append(Line2D([], [], linestyle="none", marker="o", label="student + surface", **open_look))
     handles.append(Line2D([], [], label="gain = misfit", **drawing.EQUAL))
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, columnspacing=1.2, handletextpad=0.3)
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, columnspacing=1.0, handletextpad=0.3)
     return figure
 
 
@@ -130,53 +148,73 @@ def _looks(numbers: Numbers) -> dict[str, dict[str, Any]]:
     return {name: {"color": colours[place], "marker": MARKERS[place]} for place, name in enumerate(names)}
 
 
-def _scatter(axes: Axes, scatter: Numbers, prefix: str, looks: dict[str, dict[str, Any]]) -> None:
-    limits, further = scatter["limits"], []
-    for point in (point for point in scatter["points"] if point["place"] == prefix):
+def _scatter(axes: Axes, numbers: Numbers, prefix: str, looks: dict[str, dict[str, Any]]) -> None:
+    limits, further = numbers["limits"], []
+    for place, point in enumerate([*numbers["points"], *numbers["joined"]]):
+        if point["place"] != prefix:
+            continue
         look = looks.get(point["teacher"], {"color": drawing.SOFT, "marker": "X"})
+        face = OPEN if place >= len(numbers["points"]) else {}
         x, y = point["gain"]["value"], point["misfit"]["value"]
         if point["kind"] and not (limits["gain"][0] <= x <= limits["gain"][1] and y <= limits["misfit"][1]):
             further.append(TEACHERS[point["teacher"]])
             continue
-        drawing.horizontal_interval(axes, y, point["gain"], **look)
-        drawing.vertical_interval(axes, x, point["misfit"], **look)
+        for ends, level in ((point["gain"], None), (point["misfit"], x)):
+            if ends["low"] is not None:
+                across = (
+                    ([ends["low"], ends["high"]], [y, y]) if level is None else ([x, x], [ends["low"], ends["high"]])
+                )
+                axes.plot(*across, color=look["color"], linewidth=0.8, alpha=0.35, zorder=2)
+        axes.plot(x, y, linestyle="none", zorder=3, **{"markersize": 4.5, "markeredgewidth": 0, **look, **face})
     axes.axline((0, 0), slope=1, **drawing.EQUAL)
     axes.set(xlim=limits["gain"], ylim=limits["misfit"], xlabel="gain  d(w, t) − d(s, t)  [score variance]")
     if further:
         told = "further out: " + ", ".join(dict.fromkeys(further))
-        axes.text(0.99, 0.02, told, transform=axes.transAxes, ha="right", color=drawing.SOFT)
+        axes.text(0.01, 0.98, told, transform=axes.transAxes, va="top", color=drawing.SOFT)
 
 
 def _curves(axes: Axes, scaling: Numbers) -> None:
     for kind, curve in scaling["controls"].items():
         look = {"markeredgewidth": 1, "color": "#8c8c8c", **GREY[kind]}
-        drawing.band(axes, scaling["sizes"], curve, alpha=0.0, label=f"test, {TEACHERS[kind]}", **look)
+        if all(LOWEST <= point["value"] <= HIGHEST for point in curve):
+            drawing.band(axes, scaling["sizes"], curve, alpha=0.0, label=f"test essays, {TEACHERS[kind]}", **look)
+        else:
+            axes.text(
+                0.02, 0.98, f"out of frame: {TEACHERS[kind]}", transform=axes.transAxes, va="top", color="#8c8c8c"
+            )
     for prefix, curve in scaling["curves"].items():
         look = {"color": drawing.ROLE_COLOURS["student"], "label": "own essays" if prefix else "test essays"}
         drawing.band(axes, scaling["sizes"], curve, **look, **LINES[prefix])
     axes.axhline(1, **drawing.EQUAL)
     axes.axhline(0, color=drawing.FAINT, linewidth=0.8, zorder=0.5)
-    axes.set(xscale="log", xlabel="weak labels,  n", ylabel="gain / misfit")
-    axes.set_xticks(scaling["sizes"], [str(size) for size in scaling["sizes"]])
+    axes.set(xscale="log", xlabel="weak labels,  n", ylabel="gain / misfit", ylim=(LOWEST, HIGHEST))
+    apart = [size for size in scaling["sizes"][:-1] if size < scaling["sizes"][-1] / 1.3] + scaling["sizes"][-1:]
+    axes.set_xticks(apart, [str(size) for size in apart])
     axes.minorticks_off()
     axes.set_title("c  more weak labels", fontweight="bold")
-    axes.legend(loc="lower right", labelspacing=0.2)
+    axes.legend(loc="upper left", labelspacing=0.2)
 
 
-def _roles(axes: Axes, pairs: list[Numbers]) -> None:
+def _roles(axes: Axes, pairs: list[Numbers], joined: list[Numbers]) -> None:
+    """Roles of each teacher; open: student and ceiling that see the surface statistics as well."""
+    beside = {pair["weak"]: pair for pair in joined}
+    shifts = {"weak": -0.28, "student": -0.1, "ceiling": 0.22}
     for place, pair in enumerate(pairs):
-        for role, shift in (("weak", -0.2), ("student", 0.0), ("ceiling", 0.2)):
+        for role, shift in shifts.items():
             label = role if place == 0 else None
-            drawing.horizontal_interval(
-                axes, place + shift, pair["roles"][role], label=label, **drawing.role_style(role)
-            )
-        pgr = number(pair["pgr"]["value"]) if pair["pgr"] else "–"
-        axes.text(1.01, place, pgr, transform=axes.get_yaxis_transform(), va="center")
+            look = {"label": label, **drawing.role_style(role)}
+            drawing.horizontal_interval(axes, place + shift, pair["roles"][role], **look)
+            if role != "weak" and pair["weak"] in beside:
+                other = beside[pair["weak"]]["roles"][role]
+                drawing.horizontal_interval(axes, place + shift + 0.12, other, **drawing.role_style(role), **OPEN)
+        own, other = (one["pgr"] for one in (pair, beside.get(pair["weak"], pair)))
+        told = " / ".join(f"{pgr['value']:.2f}" if pgr else "–" for pgr in (own, other))
+        axes.text(1.01, place, told, transform=axes.get_yaxis_transform(), va="center")
     axes.text(1.01, 1.01, "PGR", transform=axes.transAxes, va="bottom", fontweight="bold")
     axes.set_yticks(range(len(pairs)), [pair["weak"] for pair in pairs])
     axes.set(ylim=(len(pairs) - 0.4, -0.6), xlabel="error / Var(scores)")
     axes.tick_params(axis="y", length=0)
-    axes.set_title("d  teacher, student, ceiling", fontweight="bold")
+    axes.set_title("d  three roles", fontweight="bold")
     axes.legend(loc="lower right", handletextpad=0.1, labelspacing=0.2)
 
 
@@ -201,7 +239,7 @@ def _errors(axes: Axes, rows: list[Numbers]) -> None:
         if row["alone"]:
             drawing.horizontal_interval(axes, place + 0.25, row["alone"], color=drawing.SOFT, marker="X")
     axes.plot([], [], linestyle="none", label="student", **drawing.role_style("student"))
-    axes.plot([], [], "X", color=drawing.SOFT, label="strong model on the teacher's labels")
+    axes.plot([], [], "X", color=drawing.SOFT, label="without the teacher")
     axes.set_yticks(range(len(rows)), [row["weak"] for row in rows])
     axes.set(ylim=(len(rows) + 1.2, -0.6), xlim=(0, 1.02), xlabel="correlation of errors with the teacher's")
     axes.tick_params(axis="y", length=0)
@@ -219,8 +257,12 @@ def words(numbers: Numbers) -> str:
     )
     sizes, curve = numbers["scaling"]["sizes"], numbers["scaling"]["curves"][""]
     chosen = numbers["selection"]
+    joined = "; ".join(
+        f"{pair['weak']} {number(pair['roles']['student']['value'])}" for pair in numbers["joined_pairs"]
+    )
     return (
-        f"{numbers['reading']} Errors over the scores' variance on {numbers['strongest']}: {pairs}. On the test gain "
+        f"{numbers['reading']} Errors over the scores' variance on {numbers['strongest']}: {pairs}. Students that see "
+        f"the surface statistics as well: {joined}. On the test gain "
         f"/ misfit goes from {written(curve[0])} with {sizes[0]} weak labels to {written(curve[-1])} with {sizes[-1]}. "
         f"Regret of the smallest (weak error - misfit) {written(chosen[selection.PAPER], 3)}, by lot "
         f"{written(chosen['by_lot'], 3)}."
@@ -233,7 +275,8 @@ FIGURES = {
         cells=(STUDY,),
         caption=(
             "Essays of eight prompts, scores standardised by prompt. a, b: gain against misfit of every teacher and "
-            "student. c to f: on the strongest rung, c over teachers pooled. Intervals over seeds, each of which "
+            "student; open: students that see the surface statistics of the whole essay beside the states of a network "
+            "that reads its end. c to f: on layer 18, c with teachers pooled. Intervals over seeds, each of which "
             "divides the same essays anew (Nadeau and Bengio)."
         ),
         shows="regression on essays: gain against misfit, weak labels, selection rule, inheritance",
