@@ -27,7 +27,7 @@ LOOKS = {
     "images, KL": ("#7A5C00", "v"),
     "under shift": ("#8172B3", "P"),
 }
-LOWEST, HIGHEST = -1.3, 2.0  # of gain / misfit; what lies further out is counted
+LOWEST, HIGHEST = -1.7, 2.0  # of gain / misfit; what lies further out is counted
 LEAST, MOST = -1.9, 1.4  # of what is predicted
 NEAR, FAR = 0.02, 40.0  # of sqrt(epsilon / misfit); what is nearer stands at the edge
 
@@ -133,7 +133,7 @@ FIGURES = {
         cells=("synthetic", "molecules", "kl", "digits"),
         caption=(
             "Every domain in one frame, a point a pair of teacher and student. a: gain / misfit against 1 − 2 ρ √(ε / "
-            "misfit), with the ρ that fits the other pairs of its table; with its own ρ the two are equal by algebra. "
+            "misfit), with the median ρ of the other pairs of its kind; with its own ρ the two are equal by algebra. "
             "b: the same against √(ε / misfit); grey: |ρ| ≤ 1, lines at ρ = 0, ¼, ½ and 1. ε: error of the best member "
             "of the class, or where that is not known the ceiling's (open marks). In KL the form holds to second order."
         ),

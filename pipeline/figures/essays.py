@@ -179,9 +179,7 @@ def _curves(axes: Axes, scaling: Numbers) -> None:
         if all(LOWEST <= point["value"] <= HIGHEST for point in curve):
             drawing.band(axes, scaling["sizes"], curve, alpha=0.0, label=f"test essays, {TEACHERS[kind]}", **look)
         else:
-            axes.text(
-                0.02, 0.98, f"out of frame: {TEACHERS[kind]}", transform=axes.transAxes, va="top", color="#8c8c8c"
-            )
+            axes.text(0.99, 0.02, f"beyond: {TEACHERS[kind]}", transform=axes.transAxes, ha="right", color="#8c8c8c")
     for prefix, curve in scaling["curves"].items():
         look = {"color": drawing.ROLE_COLOURS["student"], "label": "own essays" if prefix else "test essays"}
         drawing.band(axes, scaling["sizes"], curve, **look, **LINES[prefix])

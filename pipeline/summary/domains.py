@@ -68,8 +68,8 @@ def _solved(cells: pd.DataFrame) -> pd.DataFrame:
     return own_direction(solved(cells))
 
 
-def _digits(cells: pd.DataFrame) -> pd.DataFrame:
-    return last(cells).query("direction == 'reverse'")
+def _digits(family: str) -> Select:
+    return lambda cells: last(cells).query(f"direction == 'reverse' and `class` == '{family}'")
 
 
 TAUGHT = ("dataset", "weak", "strong")
@@ -82,9 +82,11 @@ DOMAINS = (
     Domain(
         "molecules", "published/molecules_scaling", _asked("inputs == 'own' and sample == 'whole'"), TAUGHT, "split"
     ),
-    Domain("essays", "published/essays", _asked("panel != 'scaling'"), TAUGHT),
+    Domain("essays", "published/essays", _asked("panel == 'main'"), TAUGHT),
+    Domain("essays", "published/essays", _asked("panel == 'joined'"), TAUGHT),
     Domain("random networks, KL", "kl", _solved, ("panel", "class", "loss")),
-    Domain("digits, KL", "digits", _digits, ("weak", "class", "loss"), "split"),
+    Domain("digits, KL", "digits", _digits("mixture"), ("weak", "class", "loss"), "split"),
+    Domain("digits, KL", "digits", _digits("softmax"), ("weak", "class", "loss"), "split"),
     Domain("language, KL", "published/preferences", _at_focus, TAUGHT),
     Domain("language, KL", "published/selective", _naive, TAUGHT),
     Domain("images, KL", "published/vision", _naive, TAUGHT),
@@ -111,15 +113,12 @@ def controls(domain: Domain, tables: Tables, confidence: float) -> list[Pair]:
 def predicted(pairs: Sequence[Pair]) -> list[float]:
     """gain / misfit of each pair by the rho of the others of one table, (pairs,); NaN where there are none.
 
-    rho of the others: least squares of 1 - gain / misfit = 2 rho sqrt(epsilon / misfit), a line through the origin.
+    rho of the others: the median of theirs, so that no pair with a misfit near 0 decides alone.
     """
     distance = np.array([pair.distance for pair in pairs])
-    short = 1 - np.array([pair.ratio.value for pair in pairs])
-    products, squares = short * distance, distance**2
-    if len(pairs) < 2:
-        return [float("nan")] * len(pairs)
-    slopes = (products.sum() - products) / (squares.sum() - squares)
-    return (1 - slopes * distance).tolist()  # type: ignore[no-any-return]
+    own = (1 - np.array([pair.ratio.value for pair in pairs])) / (2 * distance)
+    others = [np.median(np.delete(own, place)) if len(pairs) > 1 else np.nan for place in range(len(pairs))]
+    return (1 - 2 * np.array(others) * distance).tolist()  # type: ignore[no-any-return]
 
 
 def _pairs(domain: Domain, cells: pd.DataFrame, names: tuple[str, ...], confidence: float) -> list[Pair]:
