@@ -301,19 +301,23 @@ def essays(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     rows = [
         {"weak": weak, "weak_size": size, "strong": strong, "panel": "main", "n_train": 100, "seed": seed}
         for weak, size in teachers
-        for strong in ("low", "high")
+        for strong in ("smollm2-12", "smollm2-18")
         for seed in seeds
     ]
-    high = [row | {"strong": "high"} for row in rows if row["weak"] == "surface" and row["strong"] == "low"]
+    high = [
+        row | {"strong": "smollm2-18"} for row in rows if row["weak"] == "surface" and row["strong"] == "smollm2-12"
+    ]
     rows += [row | {"weak": kind, "control": kind} for row in high for kind in controls]
     rows += [row | {"control": "teachers_labels"} for row in high]
     rows += [
         row | {"weak": weak, "control": control, "panel": "scaling", "n_train": count}
         for row in high
         for weak, control in (*((weak, None) for weak, _ in teachers), ("random", "random"), ("shuffled", "shuffled"))
-        for count in (50, 700)
+        for count in (50, 600)
     ]
-    rows += [row | {"weak": weak, "strong": "joined", "panel": "joined"} for row in high for weak, _ in teachers]
+    rows += [
+        row | {"weak": weak, "strong": "smollm2-18-surface", "panel": "joined"} for row in high for weak, _ in teachers
+    ]
     names = pd.DataFrame(rows).assign(dataset="essays", head="ridge", inputs="half", n_eval=100)
     names["split"] = "s" + names["seed"].astype(str)
     values = measures(np.random.default_rng(7), len(rows), 0.3, 0.1)
