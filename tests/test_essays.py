@@ -67,7 +67,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             "surface": {"rung": "surface", "labels": 40},
             "low-few": {"rung": "low", "labels": 12},
         }
-        block["strong"].update(rungs=["middle", "high"], sizes=[20, 30])
+        ladder["both"] = {"joined": ["middle", "surface"]}
+        block["strong"].update(rungs=["both", "middle", "high"], sizes=[20, 30])
         change(block)
         params.write(tmp_path)
 
@@ -91,7 +92,7 @@ def test_essays_become_cells_on_all_labels_and_on_fewer(study: Write) -> None:
     assert not found.duplicated(columns).any()
     np.testing.assert_allclose(found["misfit"] - found["gain"], 2 * found["cross_term"], atol=1e-8)
     real = cells.without_controls(found)
-    assert real.groupby("panel").size().to_dict() == {"main": 2 * 2 * 2, "scaling": 2 * 2 * 2}
+    assert real.groupby("panel").size().to_dict() == {"joined": 2 * 2, "main": 2 * 2 * 2, "scaling": 2 * 2 * 2 * 2}
     assert set(real["n_train"]) == {20, 30, 48} and set(real["weak_size"]) == {6, 16}
     assert set(cells.controls(found)["control"]) == {"random", "shuffled", "constant", "itself", "teachers_labels"}
     assert (real["train_gain"] >= real["train_bound"] - 1e-9).all()
@@ -102,6 +103,8 @@ def test_essays_become_cells_on_all_labels_and_on_fewer(study: Write) -> None:
     features = bundle("represent")["high"]["features"]
     means = pd.DataFrame(features).groupby(rows["prompt"].to_numpy()).mean()
     np.testing.assert_allclose(means, 0, atol=1e-5)
+    both = bundle("represent")["both"]["features"]
+    assert both.shape == (len(rows), 16 + 6)
     own = parts["weak"][:20]
     taught = bundle("labels")["0"]["surface"][None, :20]
     expected = ridge.predict(features, ridge.fit(features[own], taught).heads)[0]
@@ -159,6 +162,8 @@ def test_surface_statistics_order_texts_by_what_they_count() -> None:
     counts = np.array([[3, 3, 2, 1, 14 / 3], [4, 1, 0, 0, 1], [6, 6, 3, 2, 36 / 6]])
     logs = np.column_stack([np.log1p(counts[:, :4]), counts[:, 4]])
     np.testing.assert_allclose(found, (logs - logs.mean(axis=0)) / logs.std(axis=0), atol=1e-6)
+    joined = represent.side_by_side([found, 100 * logs])
+    np.testing.assert_allclose([part.var(axis=0).sum() for part in np.split(joined, 2, axis=1)], 1)
     hashed = represent.hashed(texts, 32)
     np.testing.assert_allclose(np.linalg.norm(hashed, axis=1)[[0, 2]], 1, atol=1e-6)
 
@@ -174,6 +179,7 @@ def test_a_pair_is_predicted_by_the_others() -> None:
     odd = domains.predicted([*alike, pair(1.0, 0.9)])
     assert odd[-1] == pytest.approx(1 - 2 * 0.3)  # its own rho does not enter
     assert np.isnan(domains.predicted(alike[:1])).all()
+    assert domains.predicted([*alike, pair(0.0, 0.0)])[-1] == 1  # within reach, whatever rho
 
 
 def test_domains_without_cells_and_pairs_without_misfit_are_passed_over() -> None:

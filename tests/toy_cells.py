@@ -311,7 +311,7 @@ def essays(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     rows += [row | {"control": "teachers_labels"} for row in high]
     rows += [
         row | {"weak": weak, "control": control, "panel": "scaling", "n_train": count}
-        for row in high
+        for row in (*high, *(row | {"strong": "smollm2-18-surface"} for row in high))
         for weak, control in (*((weak, None) for weak, _ in teachers), ("random", "random"), ("shuffled", "shuffled"))
         for count in (50, 600)
     ]

@@ -57,7 +57,8 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         },
         "ratios": {prefix: _ratio(main[STUDY], prefix, settings) for prefix in PREFIXES},
         "joined_ratios": {prefix: _ratio(joined, prefix, settings) for prefix in PREFIXES},
-        "scaling": _scaling(cells[cells["strong"] == last], apart, settings),
+        "scaling": _scaling(cells[cells["strong"] == last], apart[apart["strong"] == last], settings),
+        "joined_scaling": _scaling(cells[cells["strong"].isin(joined["strong"])], apart.head(0), settings),
         "pairs": own_data.pair_numbers(STUDY, strongest, settings)["pairs"],
         "joined_pairs": own_data.pair_numbers(STUDY, {STUDY: joined}, settings)["pairs"],
         "selection": _selection(strongest[STUDY], settings),
@@ -124,7 +125,7 @@ def draw(numbers: Numbers) -> Picture:
         _scatter(axes, numbers, prefix, looks)
         axes.set_title(f"{letter}  {PREFIXES[prefix]}", fontweight="bold")
     grid[0, 0].set_ylabel("misfit  d(s, w)  [score variance]")
-    _curves(grid[1, 0], numbers["scaling"])
+    _curves(grid[1, 0], numbers["scaling"], numbers["joined_scaling"])
     _roles(grid[1, 1], numbers["pairs"], numbers["joined_pairs"])
     _regrets(grid[2, 0], numbers["selection"])
     order = [pair["weak"] for pair in numbers["pairs"]]
@@ -173,7 +174,7 @@ def _scatter(axes: Axes, numbers: Numbers, prefix: str, looks: dict[str, dict[st
         axes.text(0.01, 0.98, told, transform=axes.transAxes, va="top", color=drawing.SOFT)
 
 
-def _curves(axes: Axes, scaling: Numbers) -> None:
+def _curves(axes: Axes, scaling: Numbers, joined: Numbers) -> None:
     for kind, curve in scaling["controls"].items():
         look = {"markeredgewidth": 1, "color": "#8c8c8c", **GREY[kind]}
         if all(LOWEST <= point["value"] <= HIGHEST for point in curve):
@@ -183,6 +184,8 @@ def _curves(axes: Axes, scaling: Numbers) -> None:
     for prefix, curve in scaling["curves"].items():
         look = {"color": drawing.ROLE_COLOURS["student"], "label": "own essays" if prefix else "test essays"}
         drawing.band(axes, scaling["sizes"], curve, **look, **LINES[prefix])
+        beside = {**look, "label": None, **LINES[prefix], **OPEN}
+        drawing.band(axes, joined["sizes"], joined["curves"][prefix], alpha=0.08, **beside)
     axes.axhline(1, **drawing.EQUAL)
     axes.axhline(0, color=drawing.FAINT, linewidth=0.8, zorder=0.5)
     axes.set(xscale="log", xlabel="weak labels,  n", ylabel="gain / misfit", ylim=(LOWEST, HIGHEST))

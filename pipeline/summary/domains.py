@@ -23,6 +23,7 @@ from pipeline.theory.intervals import Estimate
 
 Select = Callable[[pd.DataFrame], pd.DataFrame]
 NOTHING = 1e-4  # misfit as a share of the teacher's error at which gain / misfit is 0 / 0
+REACHED = 1e-3  # sqrt(epsilon / misfit) at which the class holds the truth
 NO_STUDENT = "teachers_labels"  # a control without a teacher
 
 
@@ -111,14 +112,16 @@ def controls(domain: Domain, tables: Tables, confidence: float) -> list[Pair]:
 
 
 def predicted(pairs: Sequence[Pair]) -> list[float]:
-    """gain / misfit of each pair by the rho of the others of one table, (pairs,); NaN where there are none.
+    """gain / misfit of each pair by the rho of the others of one table, (pairs,); NaN where no other has one.
 
-    rho of the others: the median of theirs, so that no pair with a misfit near 0 decides alone.
+    rho of the others: the median of theirs, so that no pair with a misfit near 0 decides alone; a pair whose class
+    holds the truth has none.
     """
-    distance = np.array([pair.distance for pair in pairs])
-    own = (1 - np.array([pair.ratio.value for pair in pairs])) / (2 * distance)
-    others = [np.median(np.delete(own, place)) if len(pairs) > 1 else np.nan for place in range(len(pairs))]
-    return (1 - 2 * np.array(others) * distance).tolist()  # type: ignore[no-any-return]
+    distance, short = np.array([(pair.distance, 1 - pair.ratio.value) for pair in pairs]).T
+    rho = np.divide(short, 2 * distance, out=np.full(len(pairs), np.nan), where=distance > REACHED)
+    others = [np.delete(rho, place) for place in range(len(pairs))]
+    known = [float(np.nanmedian(own)) if np.isfinite(own).any() else np.nan for own in others]
+    return (1 - 2 * np.array(known) * distance).tolist()  # type: ignore[no-any-return]
 
 
 def _pairs(domain: Domain, cells: pd.DataFrame, names: tuple[str, ...], confidence: float) -> list[Pair]:

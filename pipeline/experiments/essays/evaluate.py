@@ -8,6 +8,7 @@ on a convex class.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -15,9 +16,8 @@ import pandas as pd
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.essays.settings import Settings
-from pipeline.experiments.essays.strong import SCALED_CONTROLS, item
+from pipeline.experiments.essays.strong import SCALED_CONTROLS, item, scaled
 from pipeline.experiments.regression import evaluate as regression
-from pipeline.experiments.regression.settings import Joined
 from pipeline.experiments.regression.strong import CEILING
 
 KEYS = ("n_train",)
@@ -30,11 +30,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     """Cells of every seed, and the summary of the main panel."""
     found = regression.run(settings, upstream, pool)
     bundles = tuple(upstream[name] for name in ("data", "represent", "weak", "strong"))
-    scaled = pd.DataFrame([row for seed in settings.data.seeds for row in scaling(str(seed), settings, *bundles)])
-    joined = {name for name, rung in settings.represent.ladder.items() if isinstance(rung, Joined)}
-    main = found["cells"]
+    fewer = pd.DataFrame([row for seed in settings.data.seeds for row in scaling(str(seed), settings, *bundles)])
+    main, joined = found["cells"], settings.joined()
     main = main.assign(panel=main["strong"].map(lambda name: "joined" if name in joined else "main"))
-    cells = pd.concat([main, scaled.assign(panel="scaling")], ignore_index=True)
+    cells = pd.concat([main, fewer.assign(panel="scaling")], ignore_index=True)
     sizes = {
         name: upstream["represent"][teacher.rung]["features"].shape[1]
         for name, teacher in settings.weak.teachers.items()
@@ -52,13 +51,13 @@ def scaling(
     strong: Mapping[str, Arrays],
 ) -> Iterator[dict[str, Any]]:
     """A row for each student on fewer labels of one seed."""
-    truth, rung, fitted = data["rows"]["label"].to_numpy(dtype="float64"), settings.strong.rungs[-1], strong[seed]
-    features = represent[rung]["features"]
-    for size in settings.strong.sizes:
+    truth, fitted = data["rows"]["label"].to_numpy(dtype="float64"), strong[seed]
+    names = [name for name in weak[seed] if name in settings.weak.teachers or name in SCALED_CONTROLS]
+    for rung, size in product(scaled(settings), settings.strong.sizes):
         parts = {**data[seed], "weak": data[seed]["weak"][:size]}
-        names = [name for name in weak[seed] if name in settings.weak.teachers or name in SCALED_CONTROLS]
         radii = [fitted[f"{item(rung, name, size)}/radius"] for name in names]
-        for name, least in zip(names, regression.minima(features, truth, parts, radii), strict=True):
+        least = regression.minima(represent[rung]["features"], truth, parts, radii)
+        for name, own in zip(names, least, strict=True):
             triple = (truth, weak[seed][name], fitted[item(rung, name, size)], fitted[f"{rung}/{CEILING}"])
             control = None if name in settings.weak.teachers else name
-            yield regression.row(name, rung, control, triple, parts, least, settings, seed)
+            yield regression.row(name, rung, control, triple, parts, own, settings, seed)

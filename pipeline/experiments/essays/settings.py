@@ -24,7 +24,7 @@ class Data(regression.Data):
 
 
 class Strong(regression.Strong):
-    """Besides students on all of their rows, those of the strongest rung on the first ``sizes`` of them."""
+    """Besides students on all of their rows, those of the strongest rung and of joined ones on the first ``sizes``."""
 
     sizes: tuple[Annotated[int, Field(ge=10)], ...]
 
@@ -34,6 +34,10 @@ class Settings(regression.Settings):
 
     data: Data
     strong: Strong
+
+    def joined(self) -> tuple[str, ...]:
+        """Rungs of students that see several rungs side by side."""
+        return tuple(rung for rung in self.strong.rungs if isinstance(self.represent.ladder[rung], regression.Joined))
 
     @model_validator(mode="after")
     def _sizes_are_at_hand(self) -> Self:

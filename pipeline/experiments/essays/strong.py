@@ -1,4 +1,4 @@
-"""Fit the students of `regression`, and on the strongest rung further ones on ever more weak labels.
+"""Fit the students of `regression`, and on the strongest rung and joined ones further ones on ever more weak labels.
 
 Items: as in `regression`, and `<seed>` -> `<rung>/<teacher>/of-<size>` and its radius, fitted on the first ``size`` of
 the student's rows.
@@ -34,17 +34,23 @@ def train(
 ) -> Arrays:
     """All students of one seed."""
     found = dict(regression.train(seed, settings, data, represent, labels))
-    rung, taught, rows = settings.strong.rungs[-1], labels[seed], data[seed]["weak"]
-    features = represent[rung]["features"]
+    taught, rows = labels[seed], data[seed]["weak"]
     names = [name for name in taught if name in settings.weak.teachers or name in SCALED_CONTROLS]
-    targets = np.zeros((len(names), len(features)))
-    targets[:, rows] = [taught[name] for name in names]
-    for size in settings.strong.sizes:
-        fitted = fitting.fit_ridge(features, targets, rows[:size])
-        for place, name in enumerate(names):
-            found[item(rung, name, size)] = fitted.predictions[place]
-            found[f"{item(rung, name, size)}/radius"] = fitted.radius[[place]]
+    for rung in scaled(settings):
+        features = represent[rung]["features"]
+        targets = np.zeros((len(names), len(features)))
+        targets[:, rows] = [taught[name] for name in names]
+        for size in settings.strong.sizes:
+            fitted = fitting.fit_ridge(features, targets, rows[:size])
+            for place, name in enumerate(names):
+                found[item(rung, name, size)] = fitted.predictions[place]
+                found[f"{item(rung, name, size)}/radius"] = fitted.radius[[place]]
     return found
+
+
+def scaled(settings: Settings) -> tuple[str, ...]:
+    """Rungs with students on fewer labels."""
+    return (*settings.joined(), settings.strong.rungs[-1])
 
 
 def item(rung: str, teacher: str, size: int) -> str:
