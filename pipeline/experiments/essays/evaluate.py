@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.essays.settings import Settings
-from pipeline.experiments.essays.strong import SCALED_CONTROLS, item, scaled
+from pipeline.experiments.essays.strong import followed, item, scaled
 from pipeline.experiments.regression import evaluate as regression
 from pipeline.experiments.regression.strong import CEILING
 
@@ -52,7 +52,7 @@ def scaling(
 ) -> Iterator[dict[str, Any]]:
     """A row for each student on fewer labels of one seed."""
     truth, fitted = data["rows"]["label"].to_numpy(dtype="float64"), strong[seed]
-    names = [name for name in weak[seed] if name in settings.weak.teachers or name in SCALED_CONTROLS]
+    names = followed(settings)
     for rung, size in product(scaled(settings), settings.strong.sizes):
         parts = {**data[seed], "weak": data[seed]["weak"][:size]}
         radii = [fitted[f"{item(rung, name, size)}/radius"] for name in names]

@@ -35,7 +35,7 @@ def train(
     """All students of one seed."""
     found = dict(regression.train(seed, settings, data, represent, labels))
     taught, rows = labels[seed], data[seed]["weak"]
-    names = [name for name in taught if name in settings.weak.teachers or name in SCALED_CONTROLS]
+    names = followed(settings)
     for rung in scaled(settings):
         features = represent[rung]["features"]
         targets = np.zeros((len(names), len(features)))
@@ -51,6 +51,12 @@ def train(
 def scaled(settings: Settings) -> tuple[str, ...]:
     """Rungs with students on fewer labels."""
     return (*settings.joined(), settings.strong.rungs[-1])
+
+
+def followed(settings: Settings) -> list[str]:
+    """Teachers, and the controls whose curves stand beside theirs."""
+    named = settings.weak.taught()
+    return [name for name in named if name in settings.weak.teachers or name in SCALED_CONTROLS]
 
 
 def item(rung: str, teacher: str, size: int) -> str:

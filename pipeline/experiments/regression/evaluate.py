@@ -53,7 +53,8 @@ def cells(
     """A row for each student of one seed."""
     truth, parts, fitted = data["rows"]["label"].to_numpy(dtype=np.float64), data[seed], strong[seed]
     last, teachers = settings.strong.rungs[-1], settings.weak.teachers
-    taught = {**weak[seed], **{kind: fitted[LABELS] for kind in ("itself",) if kind in settings.weak.controls}}
+    taught = {name: weak[seed][name] for name in settings.weak.taught()}
+    taught |= {kind: fitted[LABELS] for kind in ("itself",) if kind in settings.weak.controls}
     for rung in settings.strong.rungs:
         names = [name for name in taught if name in teachers or rung == last]
         least = minima(represent[rung]["features"], truth, parts, [fitted[f"{rung}/{name}/radius"] for name in names])

@@ -130,6 +130,11 @@ class Weak(Block):
     teachers: Annotated[dict[DottedName, Teacher], Field(min_length=1)]
     controls: tuple[Control, ...]
 
+    def taught(self) -> tuple[str, ...]:
+        """Names of all that label the student's rows, teachers first: bundles are read in no fixed order."""
+        alone = ("itself", "teachers_labels")  # made with the students
+        return (*self.teachers, *(kind for kind in self.controls if kind not in alone))
+
 
 class Labels(Block):
     """The teachers' labels have no setting."""
