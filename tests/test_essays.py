@@ -95,6 +95,7 @@ def test_essays_become_cells_on_all_labels_and_on_fewer(study: Write) -> None:
     assert real.groupby("panel").size().to_dict() == {"joined": 2 * 2, "main": 2 * 2 * 2, "scaling": 2 * 2 * 2 * 2}
     assert set(real["n_train"]) == {20, 30, 48} and set(real["weak_size"]) == {6, 16}
     assert set(cells.controls(found)["control"]) == {"random", "shuffled", "constant", "itself", "teachers_labels"}
+    assert list(dict.fromkeys(real["weak"])) == ["surface", "low-few"]  # as in the settings, not as bundles are read
     assert (real["train_gain"] >= real["train_bound"] - 1e-9).all()
     rows, parts = bundle("data")["rows"], bundle("data")["0"]
     assert rows["prompt"].value_counts().tolist() == [EACH] * PROMPTS
