@@ -22,8 +22,14 @@ from pipeline.theory.selection import expected_regret_at_random
 
 STUDY = "published/essays"
 PREFIXES = {"train_": "on the student's own essays", "": "on the test essays"}
-LINES = {"train_": {"linestyle": (0, (4, 1.5)), "marker": "s"}, "": {"linestyle": "-", "marker": "o"}}
-GREY = {"random": {"marker": "x", "linestyle": "-"}, "shuffled": {"marker": "+", "linestyle": ":"}}
+LINES: dict[str, dict[str, Any]] = {
+    "train_": {"linestyle": (0, (4, 1.5)), "marker": "s"},
+    "": {"linestyle": "-", "marker": "o"},
+}
+GREY: dict[str, dict[str, Any]] = {
+    "random": {"marker": "x", "linestyle": "-"},
+    "shuffled": {"marker": "+", "linestyle": ":"},
+}
 OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 LOWEST, HIGHEST = -1.6, 2.5  # of gain / misfit in c
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">")
