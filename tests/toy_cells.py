@@ -295,6 +295,38 @@ def molecules_scaling(splits: tuple[str, ...] = ("s0", "s1", "s2")) -> pd.DataFr
     return complete(pd.concat([names, values], axis=1), "molecules_scaling")
 
 
+def essays(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study of essays: three teachers, two students, one also on fewer labels, and controls."""
+    teachers, controls = (("surface", 6), ("words", 300), ("minilm", 384)), ("random", "shuffled", "constant", "itself")
+    rows = [
+        {"weak": weak, "weak_size": size, "strong": strong, "panel": "main", "n_train": 100, "seed": seed}
+        for weak, size in teachers
+        for strong in ("smollm2-12", "smollm2-18")
+        for seed in seeds
+    ]
+    high = [
+        row | {"strong": "smollm2-18"} for row in rows if row["weak"] == "surface" and row["strong"] == "smollm2-12"
+    ]
+    rows += [row | {"weak": kind, "control": kind} for row in high for kind in controls]
+    rows += [row | {"control": "teachers_labels"} for row in high]
+    rows += [
+        row | {"weak": weak, "control": control, "panel": "scaling", "n_train": count}
+        for row in (*high, *(row | {"strong": "smollm2-18-surface"} for row in high))
+        for weak, control in (*((weak, None) for weak, _ in teachers), ("random", "random"), ("shuffled", "shuffled"))
+        for count in (50, 600)
+    ]
+    rows += [
+        row | {"weak": weak, "strong": "smollm2-18-surface", "panel": "joined"} for row in high for weak, _ in teachers
+    ]
+    names = pd.DataFrame(rows).assign(dataset="essays", head="ridge", inputs="half", n_eval=100)
+    names["split"] = "s" + names["seed"].astype(str)
+    values = measures(np.random.default_rng(7), len(rows), 0.3, 0.1)
+    own = values[["weak_error", "student_error", "gain", "misfit", "cross_term", "epsilon", "bound"]].add_prefix(
+        "train_"
+    )
+    return complete(pd.concat([names, values, own], axis=1), "essays")
+
+
 def finetuning(dataset: str, teachers: tuple[str, ...], kinds: tuple[str, ...] = ("soft", "hard")) -> pd.DataFrame:
     """Cells of a network finetuned whole: students that gain first and lose later, and controls of the first seed."""
     looks = [("along", 0.5), ("along", 1.0), ("along", 3.0), ("stopped", 1.0)]
@@ -561,6 +593,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/feature_learning": feature_learning(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/bregman": bregman(),
+        "published/essays": essays(),
         "published/gallery": gallery(),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }

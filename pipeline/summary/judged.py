@@ -47,6 +47,16 @@ def train_bound_violation(cells: pd.DataFrame) -> float:
     return float(((cells["train_bound"] - cells["train_gain"]) / cells["train_misfit"]).max())
 
 
+def train_gain_over_misfit(cells: pd.DataFrame) -> float:
+    """Mean gain over mean misfit on the rows that the students were fitted on, where they are exact projections."""
+    return float(cells["train_gain"].mean() / cells["train_misfit"].mean())
+
+
+def mean_room(cells: pd.DataFrame) -> float:
+    """Mean error of the teachers less that of the ceilings: what true labels would bring."""
+    return float((cells["weak_error"] - cells["ceiling_error"]).mean())
+
+
 def median_gap_over_misfit(cells: pd.DataFrame) -> float:
     """Median of misfit - gain over the tasks, as a share of the mean misfit."""
     return float((cells["misfit"] - cells["gain"]).median() / cells["misfit"].mean())
@@ -152,6 +162,8 @@ JUDGED: dict[str, Statistic] = {
             mean_log_weak_error,
             regret_beyond_largest,
             train_bound_violation,
+            train_gain_over_misfit,
+            mean_room,
             median_gap_over_misfit,
             gain_over_misfit_by_law,
             gain_over_misfit_by_sample_size,

@@ -4,7 +4,7 @@ Columns `train_...` are the same measures on the rows that the student was fitte
 of its teacher on a convex class, so that the bound is a theorem; what differs on the test is error of estimation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,32 +53,38 @@ def cells(
     """A row for each student of one seed."""
     truth, parts, fitted = data["rows"]["label"].to_numpy(dtype=np.float64), data[seed], strong[seed]
     last, teachers = settings.strong.rungs[-1], settings.weak.teachers
-    taught = {**weak[seed], **{kind: fitted[LABELS] for kind in ("itself",) if kind in settings.weak.controls}}
+    taught = {name: weak[seed][name] for name in settings.weak.taught()}
+    taught |= {kind: fitted[LABELS] for kind in ("itself",) if kind in settings.weak.controls}
     for rung in settings.strong.rungs:
-        features = represent[rung]["features"]
-        for name, teacher in taught.items():
-            if name not in teachers and rung != last:
-                continue
-            student, radius = fitted[f"{rung}/{name}"], fitted[f"{rung}/{name}/radius"]
-            least = {part: minimum(features, truth, parts, part, radius) for part in ("test", "weak")}
-            triple = (truth, teacher, student, fitted[f"{rung}/{CEILING}"])
-            yield _row(name, rung, name if name not in teachers else None, triple, parts, least, settings, seed)
+        names = [name for name in taught if name in teachers or rung == last]
+        least = minima(represent[rung]["features"], truth, parts, [fitted[f"{rung}/{name}/radius"] for name in names])
+        for name, own in zip(names, least, strict=True):
+            triple = (truth, taught[name], fitted[f"{rung}/{name}"], fitted[f"{rung}/{CEILING}"])
+            yield row(name, rung, name if name not in teachers else None, triple, parts, own, settings, seed)
     if LABELS in settings.weak.controls:  # no student: measured against the first teacher, whose labels it saw
         first = next(iter(teachers))
         triple = (truth, taught[first], fitted[LABELS], fitted[f"{last}/{CEILING}"])
         nothing = dict.fromkeys(("test", "weak"), np.array([np.nan]))
-        yield _row(first, last, LABELS, triple, parts, nothing, settings, seed)
+        yield row(first, last, LABELS, triple, parts, nothing, settings, seed)
 
 
-def minimum(features: Array, truth: Array, parts: Arrays, part: str, radius: Array) -> Array:
-    """Error of the best member of the student's class on a part, (1,); NaN where it learns the part by heart."""
-    if not radius[0] > 0:
-        return np.array([np.nan])
-    least, freedom = fitting.class_minimum(features, truth, parts[part], parts["weak"], radius)
-    return np.where((freedom <= len(parts[part]) / 2) | (part == "weak"), least, np.nan)
+def minima(features: Array, truth: Array, parts: Arrays, radii: Sequence[Array]) -> list[dict[str, Array]]:
+    """Of each student the error of the best member of its class on the test rows and on its own, (1,) each.
+
+    radii: of the students' classes, (1,) each; all at once, since one eigendecomposition serves them.  NaN where the
+    class is a constant alone, or learns the test rows by heart.
+    """
+    every = np.concatenate(radii)
+    some = every > 0
+    found = {part: np.full(len(every), np.nan) for part in ("test", "weak")}
+    for part, least in found.items():
+        if some.any():
+            errors, freedom = fitting.class_minimum(features, truth, parts[part], parts["weak"], every[some])
+            least[some] = np.where((freedom <= len(parts[part]) / 2) | (part == "weak"), errors, np.nan)
+    return [{part: least[[place]] for part, least in found.items()} for place in range(len(every))]
 
 
-def _row(
+def row(
     weak: str,
     strong: str,
     control: str | None,
@@ -88,6 +94,10 @@ def _row(
     settings: Settings,
     seed: str,
 ) -> dict[str, Any]:
+    """A cell: measures on the test rows and, as `train_...`, on ``parts["weak"]``, the rows the student was fitted on.
+
+    triple: truth, teacher, student and ceiling for all rows, each (rows,); least: `minimum` on either part.
+    """
     measured = {part: squared.measure(*(values[None, parts[part]] for values in triple), least[part]) for part in least}
     own = {f"train_{name}": float(measured["weak"][name][0]) for name in TRAIN}
     return {

@@ -1,6 +1,7 @@
 """What each rung sees of every row.  Items: `<rung>` -> `features` (rows, width) float32; `report` with tokens."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.settings import View
-from pipeline.experiments.regression.settings import Molecules, Morgan, Represent, Settings, Words
+from pipeline.experiments.regression.settings import (
+    Hashed,
+    Joined,
+    Molecules,
+    Morgan,
+    Represent,
+    Settings,
+    Surface,
+    Words,
+)
 from pipeline.language import cache
 
 HOME = artifacts.ARTIFACTS / "features"
@@ -24,7 +34,7 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     texts, represent = tuple(upstream["data"]["rows"]["text"]), settings.represent
     units: dict[str, tuple[Any, ...]] = {}
     for name, rung in represent.ladder.items():
-        if not isinstance(rung, View):
+        if not isinstance(rung, View | Joined):
             width = PIECE if isinstance(rung, Molecules) else len(texts)
             pieces = {f"{name}--{first}": texts[first : first + width] for first in range(0, len(texts), width)}
             units |= {unit: (describe, rung, piece, HOME.resolve()) for unit, piece in pieces.items()}
@@ -37,10 +47,14 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     return _bundle(pool.map(_apply, units), represent)
 
 
-def describe(rung: Words | Morgan | Molecules, texts: tuple[str, ...], home: Path) -> Arrays:
+def describe(rung: Words | Hashed | Surface | Morgan | Molecules, texts: tuple[str, ...], home: Path) -> Arrays:
     """Features of some rows by a rung that is no language model, (rows, width)."""
     if isinstance(rung, Words):
         return {"features": words(texts, rung.words)}
+    if isinstance(rung, Hashed):
+        return {"features": hashed(texts, rung.hashed)}
+    if isinstance(rung, Surface):
+        return {"features": surface(texts, rung.surface)}
     if isinstance(rung, Morgan):
         from pipeline.models.molecules import morgan
 
@@ -62,6 +76,41 @@ def words(texts: tuple[str, ...], count: int) -> np.ndarray:
         ) from None
 
 
+def hashed(texts: tuple[str, ...], count: int) -> np.ndarray:
+    """Words hashed into ``count`` signed counts, each text of unit length: (rows, count), float32."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(n_features=count).transform(texts).toarray().astype(np.float32)  # type: ignore[no-any-return]
+
+
+def surface(texts: tuple[str, ...], wanted: tuple[str, ...]) -> np.ndarray:
+    """Statistics of a text's surface, each standardised over all rows: (rows, wanted), float32.
+
+    Logarithms of one more than a count, since counts are skewed; `word_length` is the mean, in characters.
+    """
+    columns = []
+    for name in wanted:
+        values = np.array([SURFACE[name](text) for text in texts], dtype=np.float64)
+        values = values if name == "word_length" else np.log1p(values)
+        columns.append((values - values.mean()) / (values.std() or 1.0))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+SURFACE: dict[str, Callable[[str], float]] = {
+    "characters": len,
+    "words": lambda text: len(text.split()),
+    "distinct": lambda text: len(set(text.lower().split())),
+    "sentences": lambda text: len(re.findall(r"[.!?]+", text)),
+    "commas": lambda text: text.count(","),
+    "word_length": lambda text: len("".join(text.split())) / max(1, len(text.split())),
+}
+
+
+def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Features (rows, width) of several rungs, each divided by the root of its total variance: (rows, all widths)."""
+    return np.concatenate([part / (np.sqrt(part.var(axis=0).sum()) or 1.0) for part in parts], axis=1)
+
+
 def _apply(function: Any, *arguments: Any) -> Arrays:
     return function(*arguments)  # type: ignore[no-any-return]
 
@@ -69,10 +118,15 @@ def _apply(function: Any, *arguments: Any) -> Arrays:
 def _bundle(found: Mapping[str, Arrays], represent: Represent) -> dict[str, Any]:
     items: dict[str, Any] = {}
     for name, rung in represent.ladder.items():
+        if isinstance(rung, Joined):
+            continue
         own = f"{rung.model}--model--" if isinstance(rung, View) else f"{name}--"
         key = f"{rung.layer}.{rung.pooling}" if isinstance(rung, View) else "features"
         pieces = [arrays[key] for unit, arrays in found.items() if unit.startswith(own) and key in arrays]
         items[name] = {"features": np.concatenate(pieces)}
+    for name, rung in represent.ladder.items():
+        if isinstance(rung, Joined):
+            items[name] = {"features": side_by_side([items[other]["features"] for other in rung.joined])}
     lengths = {unit: arrays["lengths"] for unit, arrays in found.items() if "lengths" in arrays}
     report: dict[str, dict[str, int]] = {}
     for unit, own_lengths in lengths.items():

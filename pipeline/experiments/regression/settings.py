@@ -45,6 +45,24 @@ class Words(Block):
     words: Count
 
 
+class Hashed(Block):
+    """All words, hashed into so many signed counts of unit length."""
+
+    hashed: Count
+
+
+class Surface(Block):
+    """Statistics of the surface of a text: logarithms of counts, and mean lengths."""
+
+    surface: tuple[Literal["characters", "words", "distinct", "sentences", "commas", "word_length"], ...]
+
+
+class Joined(Block):
+    """Other rungs side by side, each of the same total variance."""
+
+    joined: Names
+
+
 class Morgan(Block):
     """Hashed Morgan counts of molecules."""
 
@@ -60,11 +78,14 @@ class Molecules(Block):
 
 def _kind(entry: Any) -> str:
     keys = entry if isinstance(entry, dict) else type(entry).model_fields
-    return next((key for key in ("words", "morgan", "network") if key in keys), "model")
+    return next((key for key in ("words", "hashed", "surface", "joined", "morgan", "network") if key in keys), "model")
 
 
 Rung = Annotated[
     Annotated[Words, Tag("words")]
+    | Annotated[Hashed, Tag("hashed")]
+    | Annotated[Surface, Tag("surface")]
+    | Annotated[Joined, Tag("joined")]
     | Annotated[Morgan, Tag("morgan")]
     | Annotated[Molecules, Tag("network")]
     | Annotated[View, Tag("model")],
@@ -85,6 +106,10 @@ class Represent(Block):
         for name, rung in self.ladder.items():
             if isinstance(rung, View):
                 known(f"ladder.{name}.model", rung.model, "represent.models", self.models)
+            elif isinstance(rung, Joined):
+                plain = {other: own for other, own in self.ladder.items() if not isinstance(own, Joined)}
+                for place, other in enumerate(rung.joined):
+                    known(f"ladder.{name}.joined[{place}]", other, "represent.ladder", plain)
         return self
 
     def views(self) -> dict[str, View]:
@@ -104,6 +129,11 @@ class Weak(Block):
 
     teachers: Annotated[dict[DottedName, Teacher], Field(min_length=1)]
     controls: tuple[Control, ...]
+
+    def taught(self) -> tuple[str, ...]:
+        """Names of all that label the student's rows, teachers first: bundles are read in no fixed order."""
+        alone = ("itself", "teachers_labels")  # made with the students
+        return (*self.teachers, *(kind for kind in self.controls if kind not in alone))
 
 
 class Labels(Block):

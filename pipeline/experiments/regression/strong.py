@@ -37,7 +37,7 @@ def train(
     for rung in settings.strong.rungs:
         is_last = rung == settings.strong.rungs[-1]
         features = represent[rung]["features"]
-        names = [name for name in taught if name in settings.weak.teachers or is_last]
+        names = [name for name in settings.weak.taught() if name in settings.weak.teachers or is_last]
         targets = np.zeros((len(names) + 1, len(truth)))
         targets[:, rows] = [*(taught[name] for name in names), truth[rows]]
         fitted = fitting.fit_ridge(features, targets, rows)

@@ -1,0 +1,1 @@
+"""Essays scored by people (Charikar et al.'s appendix on text): regression on texts of several prompts."""
