@@ -162,7 +162,7 @@ def train(
     classes: int,
     training: Training,
 ) -> Layers:
-    """A network per seed, fitted to inputs (nets, n, d) and classes (nets, n); mask: of the inputs, true if irrelevant."""
+    """A network per seed, fitted to inputs (nets, n, d) and classes (nets, n); mask: true where an input is irrelevant."""
     layers = initial(seeds, (x.shape[-1], *training.hidden, classes))
     weights = [each.requires_grad_(True) for layer in layers for each in layer]
     optimiser = torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
