@@ -25,7 +25,8 @@ class Training(Block):
     share: alpha_0 of interval bounds; it falls to half of itself while the radius grows from 0, both linearly.
     """
 
-    hidden: tuple[Count, ...]
+    layers: Count  # hidden ones
+    width: Count
     steps: Count
     batch_size: Count
     learning_rate: Positive
@@ -162,8 +163,8 @@ def train(
     classes: int,
     training: Training,
 ) -> Layers:
-    """A network per seed, fitted to inputs (nets, n, d) and classes (nets, n); mask: true where an input is irrelevant."""
-    layers = initial(seeds, (x.shape[-1], *training.hidden, classes))
+    """A network a seed, fitted to inputs (nets, n, d) and classes (nets, n); mask: true where inputs are irrelevant."""
+    layers = initial(seeds, (x.shape[-1], *training.layers * (training.width,), classes))
     weights = [each.requires_grad_(True) for layer in layers for each in layer]
     optimiser = torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
     drawn = [streams.generator(seed, "explained/rows") for seed in seeds]
