@@ -431,7 +431,12 @@ def explanations(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
             if mask != "wrong"
             else "random_mask"
         }
-        | {"penalty": 10.0 * (method == "gradient"), "radius": 1.0 * (method not in ("erm", "gradient")), "slope": 0.01}
+        | {
+            "penalty": 10.0 * (method == "gradient"),
+            "radius": 1.0 * (method not in ("erm", "gradient")),
+            "slope": 0.01,
+            "train_slope": 0.001,
+        }
         | {
             f"{kind}_accuracy": 0.5 + 0.05 * methods.index(method) + 0.01 * seed
             for kind in ("worst", "student", "same")

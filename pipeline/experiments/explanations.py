@@ -262,13 +262,16 @@ def fit(
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """Probabilities (seeds, n, classes) on validation, test and same; mean norm of the masked gradient (seeds,)."""
+    """Probabilities (seeds, n, classes) on validation, test and same; mean norms of the masked gradient (seeds,)."""
     own, mask = data[student.world], represent[student.world][student.mask]
     y, classes = labels[student.world][f"{student.labels}.{student.pool}"], CLASSES[student.world]
     x, training = own[f"x.{student.pool}"], settings.weak.training
     layers = explained.train(student.recipe, x, y, mask, settings.data.seeds, classes, training)
     found = {part: explained.probabilities(layers, own[f"x.{part}"]) for part in ("validation", "test", "same")}
-    return {**found, "slope": explained.slope(layers, *(own[f"{kind}.test"] for kind in ("x", "y", "mask")))}
+    looked = {"slope": "test", "train_slope": student.pool}
+    for name, part in looked.items():
+        found[name] = explained.slope(layers, *(own[f"{kind}.{part}"] for kind in ("x", "y", "mask")))
+    return found
 
 
 def evaluate(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -328,6 +331,7 @@ def scores(student: Student, own: Arrays, teacher: Array, made: Arrays, ceiling:
         "same_accuracy": agreement(same, made["same"]),
         "worst_accuracy": worst(y, made["test"]),
         "slope": made["slope"],
+        "train_slope": made["train_slope"],
         "panel": student.panel,
         "dataset": student.world,
         "weak": "erm",
