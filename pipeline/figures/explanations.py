@@ -102,14 +102,19 @@ def _reading(found: Numbers) -> str:
 
 def draw(numbers: Numbers) -> Picture:
     """Both worlds above; strengths and students of a weak teacher below."""
-    figure, panels = plt.subplots(2, 2, figsize=(drawing.WIDTH, 6.2))
+    figure, panels = plt.subplots(2, 2, figsize=(drawing.WIDTH, 6.4))
     for letter, axes, (world, meaning) in zip("ab", panels[0], WORLDS.items(), strict=True):
         _dots(axes, [point for point in numbers["chosen"] if point["world"] == world])
         axes.set_title(f"{letter}  {meaning}", fontweight="bold")
+    for look in SCORES.values():
+        panels[0, 0].plot([], [], linestyle="none", marker="o", color=drawing.INK, markersize=4.5, **look)
+    panels[0, 0].legend(loc="upper right")
+    panels[0, 1].set_yticklabels([])
     _sweep(panels[1, 0], numbers["sweep"])
     panels[1, 0].set_title("c  digits, along the strengths", fontweight="bold")
     _students(panels[1, 1], numbers)
-    panels[1, 1].set_title("d  a teacher that used the decoy", fontweight="bold")
+    panels[1, 1].set_title("d  taught by a misled teacher", fontweight="bold")
+    drawing.legend_above(figure, panels[1, 1], columns=4)
     return figure
 
 
@@ -119,12 +124,11 @@ def _dots(axes: Axes, points: list[Numbers]) -> None:
         place, colour = names.index(point["method"]), COLOURS[point["method"]]
         for name, look in SCORES.items():
             style = {key: value for key, value in look.items() if key != "label"}
-            drawing.horizontal_interval(axes, place, point[name], color=colour, marker="o", **style)
-    for look in SCORES.values():
-        axes.plot([], [], linestyle="none", marker="o", color=drawing.INK, markersize=4.5, **look)
+            drawing.horizontal_interval(
+                axes, place, point[name], color=colour, marker=MARKERS[point["method"]], **style
+            )
     axes.set(xlim=(-0.05, 1.05), ylim=(len(names) - 0.5, -0.5), xlabel="accuracy where decoys are random")
     axes.set_yticks(range(len(names)), METHODS.values())
-    axes.legend(loc="best")
 
 
 def _sweep(axes: Axes, points: list[Numbers]) -> None:
@@ -152,11 +156,10 @@ def _students(axes: Axes, numbers: Numbers) -> None:
         )
         axes.plot([each["gain"]["value"]] * 2, [each["misfit"][end] for end in ("low", "high")], color=colour, lw=0.8)
     for method, meaning in METHODS.items():
-        if any(each["method"] == method for each in numbers["students"]):
-            axes.plot([], [], linestyle="none", marker=MARKERS[method], color=COLOURS[method], label=meaning)
+        axes.plot([], [], linestyle="none", marker=MARKERS[method], color=COLOURS[method], label=meaning)
     axes.plot([], [], linestyle="none", marker="o", color=drawing.FAINT, label="controls")
+    axes.plot([], [], label="gain = misfit", **drawing.EQUAL)
     axes.set(xlabel="gain (squared error of probabilities)", ylabel="misfit (same unit)")
-    axes.legend(loc="best")
 
 
 def words(numbers: Numbers) -> str:
