@@ -6,6 +6,7 @@ from scipy import stats
 
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
+from pipeline.summary.explanations import EXPLANATIONS
 from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
@@ -152,6 +153,7 @@ JUDGED: dict[str, Statistic] = {
     **CLASSIFICATION,
     **REFINEMENT,
     **FEATURE_LEARNING,
+    **EXPLANATIONS,
     **PREDICTIONS,
     **{
         function.__name__: function
