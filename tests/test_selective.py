@@ -209,7 +209,11 @@ def test_clusters_are_wrong_and_known_in_the_shares_asked_for(home: Path) -> Non
             ("data",),
             "neighbours is 32; first has 32 rows for weak",
         ),
-        (lambda b: b["labels"]["graph"].update(similarity=1.0), ("labels",), "points of the graph have no neighbour"),
+        (
+            lambda b: b["labels"]["graph"].update(similarity=1.0),
+            ("labels",),
+            r"points of the graph have no neighbour.* labels.graph.similarity in studies/selective.yaml or",
+        ),
         (lambda b: b["data"]["datasets"]["first"]["columns"].pop("label"), ("data",), "needs label as well"),
         (lambda b: b["data"]["datasets"]["first"].update(question="sure :"), ("data",), "let it hold {text} once"),
         (

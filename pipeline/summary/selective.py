@@ -9,7 +9,7 @@ def mean_label_accuracy(cells: pd.DataFrame) -> float:
 
 
 def mean_auroc(cells: pd.DataFrame) -> float:
-    """How well the selector tells right answers of the strong model from wrong ones: AUROC on test rows, 0.5 guesses."""
+    """How well the selector tells right own answers from wrong ones: AUROC on test rows, 0.5 where it guesses."""
     return float(cells["auroc"].mean())
 
 

@@ -16,7 +16,7 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
 from pipeline.experiments.selective.common import graph, units
-from pipeline.experiments.selective.common.plans import COVERAGE, MAIN, SELECTING, TAU, Student, plan, selectors
+from pipeline.experiments.selective.common.plans import COVERAGE, SELECTING, TAU, Student, plan, selectors
 from pipeline.experiments.selective.common.units import Unit
 from pipeline.experiments.selective.settings import Settings
 from pipeline.language import heads

@@ -99,8 +99,8 @@ def of_set(dataset: str, found: Mapping[str, Arrays], settings: Settings) -> dic
     for answer, length in zip(chosen.answers, words["lengths"], strict=True):
         if length != 1:
             raise InputError(
-                f"data.datasets.{dataset}.answers of {{where}}: {answer!r} is {length} tokens of {strong}; an answer is "
-                "one: take a shorter word, with the blank before it"
+                f"data.datasets.{dataset}.answers of {{where}}: {answer!r} is {length} tokens of {strong}; an answer "
+                "is one: take a shorter word, with the blank before it"
             )
     first, second = words[key(EMBEDDED)]
     for name, view in represent.views.items():

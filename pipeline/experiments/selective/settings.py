@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count, Fraction, Name, NonNegative, Positive, Seed, Seeds, Word
+from pipeline.core.config import Block, Count, Fraction, Name, Positive, Seed, Seeds, Word
 from pipeline.experiments.finetuning.settings import TFIDF, Teacher, Texts
 from pipeline.experiments.preferences.settings import Evaluate, Fit, Model, View, known
 

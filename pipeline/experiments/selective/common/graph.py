@@ -31,8 +31,8 @@ def spread(graph: csr_array, labels: Array, alpha: float, where: str) -> Array:
     alone = np.flatnonzero(graph.sum(axis=1) == 0)
     if len(alone):
         raise InputError(
-            f"{where}: {len(alone)} of {len(labels)} points of the graph have no neighbour, the first is row {alone[0]}; "
-            "lower labels.graph.similarity in {{where}} or raise labels.graph.neighbours"
+            f"{where}: {len(alone)} of {len(labels)} points of the graph have no neighbour, the first is row "
+            f"{alone[0]}; lower labels.graph.similarity in {{where}} or raise labels.graph.neighbours"
         )
     model = LabelSpreading(kernel=lambda x, y=None: graph, alpha=alpha, max_iter=STEPS, tol=CLOSE)
     return np.asarray(model.fit(np.zeros((len(labels), 1)), labels.astype(int)).transduction_, dtype=np.float64)

@@ -15,7 +15,7 @@ OWN, OTHER, MARGIN, SHUFFLED = "own", "other", "margin", "shuffled_ik"
 
 
 class Selector(NamedTuple):
-    """What says where the strong model is right: P(IK) of its own task or of another, its margin, or a shuffled P(IK)."""
+    """What says where the strong model is right: P(IK) of the task or of another, the margin, or a shuffled P(IK)."""
 
     kind: str
     trained_on: str
@@ -27,7 +27,7 @@ class Selector(NamedTuple):
 
 
 class Student(NamedTuple):
-    """One student; ``level`` is the threshold or coverage where it is swept, NaN where validation sets the threshold."""
+    """One student; ``level``: the threshold or coverage where it is swept, NaN where validation sets the threshold."""
 
     panel: str
     teacher: str
