@@ -18,7 +18,6 @@ STUDY = "published/selective"
 DATASETS = {
     "sst2": "SST-2",
     "sciq": "SciQ",
-    "boolq": "BoolQ",
     "clusters": "clusters",
     "clusters-right": "teacher right",
 }
@@ -52,14 +51,14 @@ METHODS = {
 }
 SELECTORS = {
     "own": ("P(IK) of the task", {"color": "#01665E", "marker": "D"}),
-    "other": ("P(IK) of other tasks", {"color": "#CC79A7", "marker": "P"}),
+    "other": ("P(IK) of the other task", {"color": "#CC79A7", "marker": "P"}),
     "margin": ("margin", {"color": "#7A5C00", "marker": "s"}),
     "shuffled_ik": ("shuffled P(IK)", GREY),
 }
 SWEPT = {
     ("selection", "own"): ("selected", {"color": "#01665E", "marker": "D"}),
     ("full", "own"): ("selected, smoothed", {"color": "#0072B2", "marker": "^"}),
-    ("selection", "other"): ("selected, other tasks", {"color": "#CC79A7", "marker": "P"}),
+    ("selection", "other"): ("selected, other task", {"color": "#CC79A7", "marker": "P"}),
 }
 
 
