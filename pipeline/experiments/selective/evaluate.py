@@ -6,6 +6,7 @@ them) of the test rows.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import measured, recovery
+from pipeline.experiments.preferences.common import students as frozen
 from pipeline.experiments.selective.common import units
 from pipeline.experiments.selective.common.plans import COVERAGE, GOLD, MAIN, Student, plan
 from pipeline.experiments.selective.common.units import Unit
@@ -41,10 +43,10 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     cells = measures.ordered(pd.concat(tables, ignore_index=True), (*OWN, *QUALITY, *recovery.COLUMNS))
     cells = cells.round(dict.fromkeys((*QUALITY, *recovery.COLUMNS), 6))
     main, level = cells[cells["panel"] == MAIN], settings.evaluate.confidence
-    metrics = {}
+    metrics: dict[str, Any] = {}
     for unit, own in (("split", main[main["split"] != ""]), ("seed", main[main["split"] == ""])):
-        groups = ("dataset", "weak", "method", "pik", "trained_on", "control")
-        metrics |= nested(own, unit, groups, lambda members: _accuracy(members, level)) if len(own) else {}
+        groups, shared = ("dataset", "weak", "method", "pik", "trained_on", "control"), OVERLAP.get(unit, 0.0)
+        metrics |= nested(own, unit, groups, partial(_accuracy, confidence=level, overlap=shared)) if len(own) else {}
     return {"cells": cells, "metrics": {"report": upstream["represent"]["report"], **metrics}}
 
 
@@ -66,7 +68,8 @@ def measure(
     drawn = recovery.weights(len(parts["test"]), settings.evaluate.resamples, stream)
     scene = measured.Scene(truth[parts["test"]], np.ones(len(parts["test"]), dtype=bool), drawn)
     ceilings = np.stack([found["ceiling"], found["gold"]])
-    columns = measured.columns_of([*students, *gold], predicted, taught, ceilings, scene, settings.evaluate)
+    heads = [frozen.Student(one.panel, "", one.teacher, "hard", 0.0, one.loss, 0.0) for one in (*students, *gold)]
+    columns = measured.columns_of(heads, predicted, taught, ceilings, scene, settings.evaluate)
     right = (odds > 0) == truth
     rows = [quality(student, place, found, taught, truth, right, parts) for place, student in enumerate(students)]
     rows += [{"share": 0.0, "label_accuracy": 1.0, "self_accuracy": right[parts["test"]].mean()}] * len(gold)
@@ -123,7 +126,7 @@ def quality(
     }
 
 
-def _accuracy(members: list[pd.DataFrame], confidence: float) -> dict[str, Any]:
+def _accuracy(members: list[pd.DataFrame], confidence: float, overlap: float) -> dict[str, Any]:
     # Of one unit, method and selector there is one row.
-    values = {name: [float(member[name].mean()) for member in members] for name in ("student_accuracy", "share")}
-    return {name: ends(intervals.over_units(own, confidence)) for name, own in values.items()}
+    values = [float(member["student_accuracy"].iloc[0]) for member in members]
+    return {"student_accuracy": ends(intervals.over_units(values, confidence, overlap))}

@@ -1,6 +1,6 @@
 """Ask the strong model, learn where it is right (P(IK)), and put together what each student learns from.
 
-Items: `<unit>` -> `targets` (students, m), labels of the student's rows in the order of `plan`; `tau` (students,), NaN
+Items: `<unit>` -> `targets` (students, m), labels of the student's rows in the order of `plan`; `tau` (students,), -1
 where none is used; `chosen` (students, m), where the label is the strong model's own; `scores/<selector>` (n,) of all
 rows: estimated probabilities that the strong model's answer is right.
 """
@@ -16,12 +16,13 @@ from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.preferences.common import designs
 from pipeline.experiments.selective.common import graph, units
-from pipeline.experiments.selective.common.plans import COVERAGE, SELECTING, TAU, Student, plan, selectors
+from pipeline.experiments.selective.common.plans import COVERAGE, MAIN, SELECTING, TAU, Student, plan, selectors
 from pipeline.experiments.selective.common.units import Unit
 from pipeline.experiments.selective.settings import Settings
 from pipeline.language import heads
 
 Array = np.ndarray
+UNUSED = -1.0  # a threshold that none can be, where there is none: bundles hold no NaN
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -44,44 +45,47 @@ def label(
         name: graph.spread(joined, taught[f"{name}/weak"] > 0.5, settings.labels.graph.alpha, where)
         for name in units.teachers(unit, settings)
     }
-    truth, held = units.truth(unit, data), parts["validation"]
-    made: dict[str, list[Any]] = {"targets": [], "tau": [], "chosen": []}
+    truth, held, rows = units.truth(unit, data), parts["validation"], parts["weak"]
+    knows, says = (odds > 0) == truth, {name: taught[f"{name}/validation"] > 0.5 for name in spread}
+    targets, taus, chosen = [], [], []
     for student in plan(unit, settings):
-        tau, name = np.nan, student.selector.name if student.selector else ""
-        own = odds[parts["weak"]] > 0
-        kept = np.full(len(own), student.method == "self")
-        if student.panel == COVERAGE:
-            kept = most(scores[name][parts["weak"]], student.level)
-        elif student.selector:
-            says = (taught[f"{student.teacher}/validation"] > 0.5) == truth[held]
-            knows = (odds[held] > 0) == truth[held]
-            tau = student.level if student.panel == TAU else threshold(scores[name][held], knows, says, settings)
-            kept = scores[name][parts["weak"]] > tau
-        target = np.where(kept, own, others(student, taught, spread, unit))
-        for key, value in (("targets", target), ("tau", tau), ("chosen", kept)):
-            made[key].append(value)
-    arrays = {key: np.array(values, dtype=np.float32) for key, values in made.items() if key != "tau"}
-    # NaN is refused in a bundle: no threshold is written as -1, which none can be.
-    tau = np.nan_to_num(np.array(made["tau"], dtype=np.float64), nan=-1.0)
-    return {**arrays, "tau": tau, **{f"scores/{name}": own.astype(np.float32) for name, own in scores.items()}}
+        tau, kept = UNUSED, np.full(len(rows), student.method == "self")
+        if student.selector:
+            own = scores[student.selector.name]
+            if student.panel == MAIN:
+                tau = threshold(own[held], knows[held], says[student.teacher] == truth[held], settings)
+            elif student.panel == TAU:
+                tau = student.level
+            kept = most(own[rows], student.level) if student.panel == COVERAGE else own[rows] > tau
+        targets.append(np.where(kept, odds[rows] > 0, others(student, taught, spread, unit)))
+        taus.append(tau)
+        chosen.append(kept)
+    return {
+        "targets": np.array(targets, dtype=np.float32),
+        "tau": np.array(taus, dtype=np.float64),
+        "chosen": np.array(chosen, dtype=np.float32),
+        **{f"scores/{name}": own.astype(np.float32) for name, own in scores.items()},
+    }
 
 
 def judged(
     unit: Unit, odds: Array, settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Arrays]
 ) -> Arrays:
     """Scores of all rows by selector, in [0, 1]."""
-    x, names = units.design(unit, data, represent), iter(selectors(unit, settings))
-    found = {}
-    for source in (unit, *units.others(unit, settings.data)):
-        found[next(names).name] = heads.predict(x, p_ik(source, settings, data, represent))[0, 0]
-    found[next(names).name] = 1 / (1 + np.exp(-np.abs(odds)))
+    x = units.design(unit, data, represent)
+    *learned, margin, shuffled = selectors(unit, settings)
+    sources = (unit, *units.others(unit, settings.data))
+    found = {
+        judge.name: heads.predict(x, p_ik(source, settings, data, represent))[0, 0]
+        for judge, source in zip(learned, sources, strict=True)
+    }
+    found[margin.name] = 1 / (1 + np.exp(-np.abs(odds)))
     stream = streams.generator(unit.draw, f"selective/{unit.dataset}/shuffled")
-    first = next(iter(found))
-    shuffled = found[first].copy()
+    dealt = found[learned[0].name].copy()
     for part in ("weak", "validation", "test"):
         rows = data[unit.name][part]
-        shuffled[rows] = stream.permutation(shuffled[rows])
-    return found | {next(names).name: shuffled}
+        dealt[rows] = stream.permutation(dealt[rows])
+    return found | {shuffled.name: dealt}
 
 
 def p_ik(unit: Unit, settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Arrays]) -> Array:

@@ -9,6 +9,7 @@ logits is the last state times the difference of two embeddings (layer 0 of the 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,10 @@ def read_out(view: View) -> ReadOut:
 
 def speaks(place: models.Place, represent: Represent) -> None:
     """Raise InputError unless answers follow from embeddings and the state of the view ``answer``."""
-    where, arguments = place.files, {}
-    if str(where).endswith(".gguf"):
+    where, arguments = place.files, {"revision": place.revision or "main"}
+    if isinstance(where, Path) and where.suffix == ".gguf":
         where, arguments["gguf_file"] = where.parent, where.name
-    config = transformers.AutoConfig.from_pretrained(where, revision=place.revision or "main", **arguments)
+    config = transformers.AutoConfig.from_pretrained(where, **arguments)
     view = represent.views[represent.answer]
     told = f"represent.views.{represent.answer} of {{where}}"
     if not config.tie_word_embeddings:

@@ -150,8 +150,9 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _every_point_can_have_neighbours(self) -> "Settings":
-        sizes = {name: chosen.sizes["weak"] for name, chosen in (*self.data.datasets.items(), *self.data.cases.items())}
-        for name, rows in sizes.items():
+        rows_of = {name: chosen.sizes["weak"] for name, chosen in self.data.datasets.items()}
+        rows_of |= {name: case.sizes["weak"] for name, case in self.data.cases.items()}
+        for name, rows in rows_of.items():
             if self.labels.graph.neighbours >= rows:
                 raise ValueError(
                     f"labels.graph.neighbours is {self.labels.graph.neighbours}; {name} has {rows} rows for weak: take "
