@@ -1,7 +1,7 @@
 """Measure students, the labels they learned from, and what selected these: a row a student.
 
 `label_accuracy` and `share` (of labels that are the strong model's own) are of the student's rows; `self_accuracy`,
-`auroc` (of the selector), `coverage` and `risk` (share of test rows above the threshold, and of wrong own answers among
+also by prompt, `auroc` (of the selector), `coverage` and `risk` (share of test rows above the threshold, and of wrong own answers among
 them) of the test rows.
 """
 
@@ -32,7 +32,17 @@ ESTIMATES = ("language models read in bfloat16",)
 # Each split divides the same rows of a text set anew: 600 test rows beside 1,200 of the other parts.
 OVERLAP = {"split": 0.5}
 OWN = ("method", "pik", "trained_on", "level", "tau")
-QUALITY = ("share", "label_accuracy", "weak_label_accuracy", "self_accuracy", "auroc", "coverage", "risk")
+PROMPTED = {prompt: f"self_{prompt}_accuracy" for prompt in ("zero", "few")}
+QUALITY = (
+    "share",
+    "label_accuracy",
+    "weak_label_accuracy",
+    "self_accuracy",
+    *PROMPTED.values(),
+    "auroc",
+    "coverage",
+    "risk",
+)
 Array = np.ndarray
 
 
@@ -74,6 +84,7 @@ def measure(
     rows = [quality(student, place, found, taught, truth, right, parts) for place, student in enumerate(students)]
     rows += [{"share": 0.0, "label_accuracy": 1.0, "self_accuracy": right[parts["test"]].mean()}] * len(gold)
     return pd.concat([named([*students, *gold]), pd.DataFrame(columns), pd.DataFrame(rows)], axis=1).assign(
+        **by_prompt(unit, settings, data, represent),
         dataset=unit.dataset,
         split="" if unit.drawn else str(unit.draw),
         seed=unit.draw if unit.drawn else settings.data.seed,
@@ -84,6 +95,16 @@ def measure(
         direction="forward",
         task=0,
     )
+
+
+def by_prompt(
+    unit: Unit, settings: Settings, data: Mapping[str, Any], represent: Mapping[str, Arrays]
+) -> dict[str, float]:
+    """Accuracy of the strong model's answers to each prompt on test rows; of clusters there is no prompt."""
+    asked = [] if unit.drawn else [one for one in settings.labels.prompts if one in represent[unit.rows]]
+    truth, test = units.truth(unit, data), data[unit.name]["test"]
+    right = {one: (units.log_odds(unit, data, represent, (one,)) > 0) == truth for one in asked}
+    return {PROMPTED[one]: float(own[test].mean()) for one, own in right.items()}
 
 
 def named(students: list[Student]) -> pd.DataFrame:
