@@ -106,7 +106,10 @@ def _rows(cells: pd.DataFrame, keys: dict[str, str]) -> pd.DataFrame:
 def _over(rows: pd.DataFrame, column: str, settings: Intervals) -> Any:
     """Mean of a column over splits or seeds, of each the mean over teachers and sources of P(IK)."""
     unit = "split" if (rows["split"] != "").all() else "seed"
-    return over_units(column, rows.groupby(unit)[column].mean().to_list(), settings.confidence, overlap(STUDY, unit))
+    # All of them are shares; a name that says so cuts their intervals at 0 and 1.
+    return over_units(
+        f"share_{column}", rows.groupby(unit)[column].mean().to_list(), settings.confidence, overlap(STUDY, unit)
+    )
 
 
 def _along(rows: pd.DataFrame, column: str, settings: Intervals) -> Numbers:

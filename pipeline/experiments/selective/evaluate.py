@@ -1,8 +1,8 @@
 """Measure students, the labels they learned from, and what selected these: a row a student.
 
-`label_accuracy` and `share` (of labels that are the strong model's own) are of the student's rows; `self_accuracy`,
-also by prompt, `auroc` (of the selector), `coverage` and `risk` (share of test rows above the threshold, and of wrong own answers among
-them) of the test rows.
+`label_accuracy` and `share` (of labels that are the strong model's own) are of the student's rows; `self_accuracy`
+(and of each prompt alone), `auroc` (of the selector), `coverage` and `risk` (share of test rows above the threshold,
+and of wrong own answers among them) of the test rows.
 """
 
 from collections.abc import Mapping
