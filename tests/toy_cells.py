@@ -574,6 +574,7 @@ def selective(units: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         weak_accuracy=0.6,
         ceiling_accuracy=0.9,
         label_accuracy=accuracy,
+        self_accuracy=0.75,
         auroc=0.5 + better + generator.uniform(0, 0.01, len(table)),
         risk=0.4 + 0.1 * table["level"].fillna(1.0) + generator.uniform(0, 0.01, len(table)),
         direction="forward",

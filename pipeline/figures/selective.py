@@ -39,6 +39,7 @@ METHODS = {
     "confidence loss": Method({"method": "confidence"}, drawing.loss_style("confidence")),
     "smoothed": Method({"method": "smoothing"}, {"color": "#0072B2", "marker": "^"}),
     "own answers": Method({"method": "self"}, {"color": "#D55E00", "marker": "v"}),
+    "strong model, asked": Method({"method": "self"}, {"color": "#D55E00", "marker": "<"}, "self_accuracy"),
     "selected by P(IK)": Method({"method": "selection", "pik": "own"}, SELECTED),
     "selected, smoothed": Method({"method": "full", "pik": "own"}, SELECTED),
     "… P(IK) of other task": Method({"method": "full", "pik": "other"}, {"color": "#CC79A7", "marker": "P"}),
