@@ -608,6 +608,48 @@ def feature_learning(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return complete(cells.assign(cross_term=(cells["misfit"] - cells["gain"]) / 2), "feature_learning")
 
 
+def selective(units: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of selected labels: P(IK) of the task helps, of another less, shuffled not at all."""
+    auroc = {"own": 0.8, "other": 0.6, "margin": 0.55, "shuffled_ik": 0.5}
+    plain = ("naive", "confidence", "smoothing", "self", "gold")
+    rows = [{"panel": "main", "method": method} for method in plain]
+    rows += [{"panel": "main", "method": method, "pik": pik} for method in ("selection", "full") for pik in auroc]
+    rows += [{"panel": "main", "method": "naive", "control": name} for name in ("shuffled_labels", "constant")]
+    rows += [
+        {"panel": "tau", "method": method, "pik": pik, "level": tau}
+        for method, pik in (("selection", "own"), ("full", "own"), ("selection", "other"))
+        for tau in (0.0, 0.7, 1.0)
+    ]
+    rows += [
+        {"panel": "coverage", "method": "selection", "pik": pik, "level": share}
+        for pik in auroc
+        for share in (0.25, 1.0)
+    ]
+    names = ("sst2", "sciq", "clusters", "clusters-right")
+    table = pd.DataFrame([row | {"dataset": name, "unit": unit} for row in rows for name in names for unit in units])
+    drawn, generator = table["dataset"].str.startswith("clusters"), np.random.default_rng(10)
+    table["control"] = table.get("control").where(table["pik"] != "shuffled_ik", "shuffled_ik")
+    better = table["pik"].map(auroc).fillna(0.5).to_numpy() - 0.5
+    accuracy = 0.6 + better + generator.uniform(0, 0.01, len(table))
+    values = measures(generator, len(table), 0.0, 0.0)
+    cells = table.drop(columns="unit").assign(
+        split=table["unit"].astype(str).where(~drawn, ""),
+        seed=table["unit"].where(drawn, 0),
+        trained_on="",
+        weak=np.where(drawn, "clusters", "minilm"),
+        student_accuracy=np.where(table["control"] == "shuffled_labels", 0.5, accuracy),
+        weak_accuracy=0.6,
+        ceiling_accuracy=0.9,
+        label_accuracy=accuracy,
+        self_accuracy=0.75,
+        auroc=0.5 + better + generator.uniform(0, 0.01, len(table)),
+        risk=0.4 + 0.1 * table["level"].fillna(1.0) + generator.uniform(0, 0.01, len(table)),
+        direction="forward",
+        task=0,
+    )
+    return complete(pd.concat([cells, values], axis=1), "selective")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -631,6 +673,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/essays": essays(),
         "published/explanations": explanations(),
         "published/gallery": gallery(),
+        "published/selective": selective(),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
 

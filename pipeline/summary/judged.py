@@ -10,6 +10,7 @@ from pipeline.summary.explanations import EXPLANATIONS
 from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
+from pipeline.summary.selective import SELECTIVE
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
 from pipeline.theory.selection import expected_regret_at_random
@@ -152,6 +153,7 @@ JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
     **REFINEMENT,
+    **SELECTIVE,
     **FEATURE_LEARNING,
     **EXPLANATIONS,
     **PREDICTIONS,

@@ -1,0 +1,1 @@
+"""Weak labels only where the strong model does not know the answer (after Lang, Huang and Li 2025)."""
