@@ -1,0 +1,52 @@
+"""Why misfit exceeds gain: both divided by whether the teacher is right, by what the class reaches, by confidence.
+
+In KL, misfit = KL(student, teacher) and gain = KL(truth, teacher) - KL(truth, student).  All shapes (..., n, classes).
+"""
+
+import numpy as np
+
+from pipeline.core.artifacts import Arrays
+from pipeline.theory import calibration
+from pipeline.theory.divergence import floored, mean
+
+Array = np.ndarray
+COLUMNS = (
+    *("gain_right", "gain_wrong", "misfit_right", "misfit_wrong"),
+    *("gain_reachable", "explained", "gain_scaled", "misfit_scaled", "weak_temperature", "student_temperature"),
+)
+
+
+def anatomy(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arrays:
+    """Parts of gain and misfit, each (...).
+
+    `<gain|misfit>_<right|wrong>`: what images add on which the teacher is right or wrong; the two sum to the whole.
+    `gain_reachable`: the gain when the ceiling, the best head of the class on true labels, stands for the truth: what
+    the whole gain is less is E sum_i (truth_i - ceiling_i) log(student_i / teacher_i) below it, which is zero where the
+    truth is in the class, and large where the teacher knows of the truth what no head of the class can say.
+    `explained`: share of the variance of the teacher's probabilities that the student's explain.
+    """
+    right = teacher.argmax(axis=-1) == truth.argmax(axis=-1)
+    apart = np.log(student) - np.log(teacher)
+    gains, misfits = (np.sum(weights * apart, axis=-1) for weights in (truth, student))
+    found = {}
+    for name, rows in (("right", right), ("wrong", ~right)):
+        found |= {f"gain_{name}": np.mean(gains * rows, axis=-1), f"misfit_{name}": np.mean(misfits * rows, axis=-1)}
+    found["gain_reachable"] = mean("forward_kl", ceiling, teacher) - mean("forward_kl", ceiling, student)
+    spread = np.square(teacher - teacher.mean(axis=-2, keepdims=True)).sum(axis=(-1, -2))
+    left = np.square(teacher - student).sum(axis=(-1, -2))
+    found["explained"] = 1 - np.divide(left, spread, out=np.full_like(left, np.nan), where=spread > 1e-12)
+    return found
+
+
+def after_scaling(truth: Arrays, teacher: Arrays, student: Arrays, floor: float) -> Arrays:
+    """Gain and misfit on `test` when both are as confident as serves them best on `calibration`, with true labels.
+
+    What is left of a gain after that is knowledge of classes; the rest was confidence.
+    """
+    scaled, found = {}, {}
+    for role, model in (("weak", teacher), ("student", student)):
+        by = calibration.temperature(model["calibration"], truth["calibration"])
+        scaled[role] = floored(calibration.tempered(model["test"], by), floor)
+        found[f"{role}_temperature"] = by
+    saved = mean("forward_kl", truth["test"], scaled["weak"]) - mean("forward_kl", truth["test"], scaled["student"])
+    return {**found, "gain_scaled": saved, "misfit_scaled": mean("forward_kl", scaled["student"], scaled["weak"])}
