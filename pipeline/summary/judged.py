@@ -7,6 +7,7 @@ from scipy import stats
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
 from pipeline.summary.feature_learning import FEATURE_LEARNING
+from pipeline.summary.images import IMAGES
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
@@ -143,6 +144,7 @@ JUDGED: dict[str, Statistic] = {
     **REFINEMENT,
     **FEATURE_LEARNING,
     **PREDICTIONS,
+    **IMAGES,
     **{
         function.__name__: function
         for function in (
