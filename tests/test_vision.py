@@ -53,6 +53,7 @@ def test_every_student_has_its_cell_and_its_parts_sum_to_the_whole(
     for name in ("gain", "misfit"):
         np.testing.assert_allclose(table[f"{name}_right"] + table[f"{name}_wrong"], table[name], atol=1e-6)
     real = cells.without_controls(table)
+    assert table["own_gain"].isna().equals(table["control"] == controls.NO_TEACHER)
     taught = real.groupby("weak")["weak_accuracy"].mean()
     assert taught["cnn-48"] > 0.5  # of three classes that differ in colour
     assert set(real.loc[real["strong"] == "first", "n_train"]) == {16, 32}
@@ -194,8 +195,11 @@ def test_anatomy_by_hand(generator: np.random.Generator) -> None:
     assert found["gain_wrong"] == pytest.approx(apart[1, 1] / 2)
     assert found["misfit_wrong"] == pytest.approx(sum(student[1] * apart[1]) / 2)
     assert found["gain_reachable"] == pytest.approx((ceiling * apart).sum() / 2)
+    assert found["dual_misfit"] == pytest.approx((teacher * -apart).sum() / 2)
+    away = [(model * np.log(model / ceiling)).sum() / 2 for model in (teacher, student)]
+    assert found["dual_gain"] == pytest.approx(away[0] - away[1])
     same = anatomy.anatomy(truth, teacher, teacher, ceiling)
-    assert same["explained"] == 1 and same["misfit_right"] == same["gain_reachable"] == 0
+    assert same["explained"] == 1 and same["misfit_right"] == same["gain_reachable"] == same["dual_gain"] == 0
 
 
 def test_a_feature_that_never_varies_is_zero(generator: np.random.Generator) -> None:

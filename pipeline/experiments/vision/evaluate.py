@@ -23,12 +23,13 @@ KEYS = ("loss", "labels", "direction", "epoch", "n_train")
 ESTIMATES = ("networks trained and read by torch in float32",)
 # Each seed divides the same images anew: 3,500 of test, 14,500 of the other parts.
 OVERLAP = {"seed": 0.241}
-PARTS = ("test", "calibration")
+PARTS = ("test", "calibration", "student")
+ALL = slice(None)
 EXTRA = ("labels", *recovery.COLUMNS, *anatomy.COLUMNS)
 
 
 class Scene(NamedTuple):
-    """Test and calibration images of one seed."""
+    """Test, calibration and student's images of one seed."""
 
     truth: Arrays  # by part, one-hot (n, classes)
     features: Arrays  # by part, (n, 1280)
@@ -67,7 +68,8 @@ def measure(
 
     def put(key: str, names: list[str], students: Array, best: Array) -> None:
         teachers = [name.split("/")[0] for name in names]
-        for column, values in columns(settings, scene, taught, teachers, students, best).items():
+        seen = int(key.split("/")[1])  # on how many of the student's images it has been taught
+        for column, values in columns(settings, scene, taught, teachers, students, best, seen).items():
             found[f"{key}/{column}"] = values
 
     ceilings: dict[int, Array] = {}
@@ -99,24 +101,23 @@ def _scene(
 
 
 def columns(
-    settings: Settings, scene: Scene, taught: Arrays, teachers: list[str], students: Array, best: Array
+    settings: Settings, scene: Scene, taught: Arrays, teachers: list[str], students: Array, best: Array, seen: int
 ) -> Arrays:
-    """All columns of some students (K, 1281, classes) and their ceiling (1281, classes)."""
+    """All columns of some students (K, 1281, classes), taught on ``seen`` images, and their ceiling (1281, classes)."""
     floor, bins = settings.data.floor, settings.evaluate.bins
+    shown = scene.features
     weak = {part: floored(np.stack([taught[f"{name}/{part}"] for name in teachers]), floor) for part in PARTS}
-    student = {
-        part: floored(np.stack([predict(scene.features[part], one) for one in students]), floor) for part in PARTS
-    }
-    ceiling = np.broadcast_to(floored(predict(scene.features["test"], best), floor), student["test"].shape)
-    truth = {part: np.broadcast_to(own, student[part].shape) for part, own in scene.truth.items()}
-    found = measures.measure(truth["test"], weak["test"], student["test"], ceiling, floor, bins)
-    held, shown = ({"weak": weak[part], "student": student[part]} for part in ("calibration", "test"))
-    found |= measures.scaled(truth["test"], shown, truth["calibration"], held, bins)
-    found |= measures.directed("reverse", truth["test"], weak["test"], student["test"])
-    found |= anatomy.anatomy(truth["test"], weak["test"], student["test"], ceiling)
-    found |= anatomy.after_scaling(truth, weak, student, floor)
-    right = truth["test"].argmax(axis=-1)
-    hits = [model.argmax(axis=-1) == right for model in (weak["test"], student["test"], ceiling)]
+    student = {part: floored(np.stack([predict(x, one) for one in students]), floor) for part, x in shown.items()}
+    shape = {part: model.shape for part, model in student.items()}
+    ceiling = {part: np.broadcast_to(floored(predict(x, best), floor), shape[part]) for part, x in shown.items()}
+    truth = {part: np.broadcast_to(own, shape[part]) for part, own in scene.truth.items()}
+    models = (truth, weak, student, ceiling)
+    test, own = ([model[part][:, rows] for model in models] for part, rows in (("test", ALL), ("student", slice(seen))))
+    held, scaled = ({"weak": weak[part], "student": student[part]} for part in ("calibration", "test"))
+    found = measures.measure(*test, floor, bins) | measures.directed("reverse", *test[:3])
+    found |= measures.scaled(truth["test"], scaled, truth["calibration"], held, bins)
+    found |= anatomy.anatomy(*test) | anatomy.on_own(*own) | anatomy.after_scaling(*models[:3], floor)
+    hits = [model.argmax(axis=-1) == test[0].argmax(axis=-1) for model in test[1:]]
     return found | recovery.recovered(*hits, scene.drawn, settings.evaluate.confidence).columns()
 
 
@@ -136,7 +137,9 @@ def _labelled(rung: str, settings: Settings, found: Mapping[str, Arrays]) -> Ite
         without = loss == controls.NO_TEACHER
         sets = "reverse_kl" if without else loss  # soft labels of the real teachers
         teachers, kinds = zip(*(name.split("/") for name in heads.label_sets(settings, rung, sets)), strict=True)
-        yield pd.DataFrame(values).assign(
+        # Without a teacher the student's images are none that it has learned from.
+        own = {name: column for name, column in values.items() if not (without and name.startswith("own_"))}
+        yield pd.DataFrame(own).assign(
             weak=teachers,
             labels=kinds,
             control=[loss if without else name if name in controls.TEACHERS else np.nan for name in teachers],

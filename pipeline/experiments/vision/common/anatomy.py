@@ -13,6 +13,7 @@ Array = np.ndarray
 COLUMNS = (
     *("gain_right", "gain_wrong", "misfit_right", "misfit_wrong"),
     *("gain_reachable", "explained", "gain_scaled", "misfit_scaled", "weak_temperature", "student_temperature"),
+    *("dual_gain", "dual_misfit", "own_gain", "own_misfit", "own_gain_reachable"),
 )
 
 
@@ -20,9 +21,11 @@ def anatomy(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arr
     """Parts of gain and misfit, each (...).
 
     `<gain|misfit>_<right|wrong>`: what images add on which the teacher is right or wrong; the two sum to the whole.
-    `gain_reachable`: the gain when the ceiling, the best head of the class on true labels, stands for the truth: what
-    the whole gain is less is E sum_i (truth_i - ceiling_i) log(student_i / teacher_i) below it, which is zero where the
-    truth is in the class, and large where the teacher knows of the truth what no head of the class can say.
+    `gain_reachable`: the gain when the ceiling, the best head of the class on true labels, stands for the truth.  It is
+    above the gain by E sum_i (ceiling_i - truth_i) log(student_i / teacher_i): nothing where the truth is in the class,
+    much where the teacher knows of the truth what no head of the class can say.
+    `dual_<gain|misfit>`: the same with all arguments exchanged, again with the ceiling for the truth; both are equal
+    at the minimum of cross-entropy over all softmax-linear heads, where theory has an equality for them.
     `explained`: share of the variance of the teacher's probabilities that the student's explain.
     """
     right = teacher.argmax(axis=-1) == truth.argmax(axis=-1)
@@ -31,11 +34,24 @@ def anatomy(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arr
     found = {}
     for name, rows in (("right", right), ("wrong", ~right)):
         found |= {f"gain_{name}": np.mean(gains * rows, axis=-1), f"misfit_{name}": np.mean(misfits * rows, axis=-1)}
-    found["gain_reachable"] = mean("forward_kl", ceiling, teacher) - mean("forward_kl", ceiling, student)
+    found["gain_reachable"] = saved(ceiling, teacher, student)
+    found["dual_gain"] = mean("reverse_kl", ceiling, teacher) - mean("reverse_kl", ceiling, student)
+    found["dual_misfit"] = mean("forward_kl", teacher, student)
     spread = np.square(teacher - teacher.mean(axis=-2, keepdims=True)).sum(axis=(-1, -2))
     left = np.square(teacher - student).sum(axis=(-1, -2))
     found["explained"] = 1 - np.divide(left, spread, out=np.full_like(left, np.nan), where=spread > 1e-12)
     return found
+
+
+def saved(truth: Array, teacher: Array, student: Array) -> Array:
+    """Gain, whoever stands for the truth."""
+    return np.asarray(mean("forward_kl", truth, teacher) - mean("forward_kl", truth, student))
+
+
+def on_own(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arrays:
+    """Gain and misfit on the images that the student has learned from: there they lack nothing for want of labels."""
+    found = {"own_gain": saved(truth, teacher, student), "own_misfit": mean("forward_kl", student, teacher)}
+    return {**found, "own_gain_reachable": saved(ceiling, teacher, student)}
 
 
 def after_scaling(truth: Arrays, teacher: Arrays, student: Arrays, floor: float) -> Arrays:
@@ -48,5 +64,5 @@ def after_scaling(truth: Arrays, teacher: Arrays, student: Arrays, floor: float)
         by = calibration.temperature(model["calibration"], truth["calibration"])
         scaled[role] = floored(calibration.tempered(model["test"], by), floor)
         found[f"{role}_temperature"] = by
-    saved = mean("forward_kl", truth["test"], scaled["weak"]) - mean("forward_kl", truth["test"], scaled["student"])
-    return {**found, "gain_scaled": saved, "misfit_scaled": mean("forward_kl", scaled["student"], scaled["weak"])}
+    gained = saved(truth["test"], scaled["weak"], scaled["student"])
+    return {**found, "gain_scaled": gained, "misfit_scaled": mean("forward_kl", scaled["student"], scaled["weak"])}
