@@ -56,7 +56,10 @@ def tiny_vision(block: dict[str, Any], source: dict[str, str]) -> None:
     block["data"].update(source=source, classes=list(CLASSES), side=SIDE, seeds=[0, 1], **sizes)
     block["represent"].update(
         networks={"random": {"size": "lite0", "seed": 0}, "other": {"size": "lite0", "seed": 1}},
-        rungs={"first": {"network": "random", "side": 32}, "second": {"network": "other", "side": 32}},
+        rungs={
+            "first": {"network": "random", "side": 32, "features": 1280},
+            "second": {"network": "other", "side": 32, "features": 20},
+        },
     )
     fit = {"epochs": 3, "batch_size": 8, "learning_rate": 0.02, "weight_decay": 0.0}
     block["weak"].update(labels=[24, 48], channels=[4, 6], fit=fit, head=fit)

@@ -559,10 +559,14 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     known = table["control"].isna() | table["control"].isin(["itself", "teachers_labels"])
     parts = {"gain_right": -0.5 * gain, "gain_wrong": 1.5 * gain, "misfit_right": 0.6 * misfit}
     parts |= {"misfit_wrong": 0.4 * misfit, "gain_reachable": 0.8 * misfit, "gain_scaled": 1.1 * gain}
+    parts |= {"dual_gain": 0.9 * misfit, "dual_misfit": misfit, "own_gain": 0.3 * misfit, "own_misfit": 0.9 * misfit}
+    parts |= {"own_dual_gain": misfit, "own_dual_misfit": misfit}
     parts |= {"misfit_scaled": 1.05 * misfit, "explained": 0.7, "copied": 0.5, "weak_ece": 0.05, "student_ece": 0.1}
     parts |= {"student_accuracy": np.where(known, 0.5, 0.1), "ceiling_accuracy": 0.7, "error_correlation": 0.5}
     cells = table.assign(**parts, misfit=misfit, gain=gain, cross_term=misfit - gain, weak_error=1.5)
     cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
+    last = cells[cells["control"].isna() & (cells["n_train"] == 6000)].assign(strong="lite0-128-100")
+    cells = pd.concat([cells, last], ignore_index=True)
     return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
 
 

@@ -35,6 +35,21 @@ def excess_left_by_scaling(cells: pd.DataFrame) -> float:
     return float((cells["misfit_scaled"] - cells["gain_scaled"]).mean() / cells["cross_term"].mean())
 
 
+def dual_gain_over_misfit(cells: pd.DataFrame) -> float:
+    """Gain over misfit in the dual direction, KL(., truth), with the best head on true labels as truth, of means."""
+    return float(cells["dual_gain"].mean() / cells["dual_misfit"].mean())
+
+
+def own_dual_gain_over_misfit(cells: pd.DataFrame) -> float:
+    """The same on the images that the student has learned from."""
+    return float(cells["own_dual_gain"].mean() / cells["own_dual_misfit"].mean())
+
+
+def excess_on_own_images(cells: pd.DataFrame) -> float:
+    """Misfit - gain on the images that the student has learned from, as a share of that on new ones, of means."""
+    return float((cells["own_misfit"] - cells["own_gain"]).mean() / cells["cross_term"].mean())
+
+
 def mean_explained(cells: pd.DataFrame) -> float:
     """Share of the variance of the teacher's probabilities that the student's explain on new images."""
     return float(cells["explained"].mean())
@@ -49,6 +64,9 @@ IMAGES: dict[str, Statistic] = {
         misfit_share_where_right,
         gain_by_scaling,
         excess_left_by_scaling,
+        dual_gain_over_misfit,
+        own_dual_gain_over_misfit,
+        excess_on_own_images,
         mean_explained,
     )
 }

@@ -1,6 +1,6 @@
 """Read every image once by every strong network.
 
-Items: `<rung>` -> `features` (n, 1280) float32 in the order of the images, each feature of mean 0 and deviation 1 over
+Items: `<rung>` -> `features` (n, width) float32 in the order of the images, each feature of mean 0 and deviation 1 over
 all images (no label is looked at; a feature that never varies is 0).
 """
 
@@ -33,10 +33,11 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
             rows = slice(start, start + PIECE)
             units[f"{name}--{start}"] = (rows, upstream["data"], rung.side, size, file, HOME.resolve())
     read = pool.map(piece, units)
-    return {
-        name: {"features": standardised(np.concatenate([read[f"{name}--{start}"]["features"] for start in starts]))}
-        for name in represent.rungs
-    }
+    found = {}
+    for name, rung in represent.rungs.items():
+        features = np.concatenate([read[f"{name}--{start}"]["features"] for start in starts])
+        found[name] = {"features": standardised(features[:, : rung.features])}
+    return found
 
 
 def piece(rows: slice, data: Mapping[str, Any], side: int, size: str, weights: Path | int, home: Path) -> Arrays:

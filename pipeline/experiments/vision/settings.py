@@ -93,10 +93,11 @@ Network = Annotated[Annotated[Pretrained, Tag("wheel")] | Annotated[Untrained, T
 
 
 class Rung(Block):
-    """A strong representation: a network, and the side to which its images are enlarged."""
+    """A strong representation: a network, the side to which its images are enlarged, how many features are taken."""
 
     network: Name
     side: Annotated[int, Field(ge=32)]
+    features: Annotated[int, Field(ge=1, le=1280)]  # the first ones; there is no order in them
 
 
 class Represent(Block):

@@ -13,7 +13,7 @@ Array = np.ndarray
 COLUMNS = (
     *("gain_right", "gain_wrong", "misfit_right", "misfit_wrong"),
     *("gain_reachable", "explained", "gain_scaled", "misfit_scaled", "weak_temperature", "student_temperature"),
-    *("dual_gain", "dual_misfit", "own_gain", "own_misfit", "own_gain_reachable"),
+    *("dual_gain", "dual_misfit", "own_gain", "own_misfit", "own_gain_reachable", "own_dual_gain", "own_dual_misfit"),
 )
 
 
@@ -35,8 +35,7 @@ def anatomy(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arr
     for name, rows in (("right", right), ("wrong", ~right)):
         found |= {f"gain_{name}": np.mean(gains * rows, axis=-1), f"misfit_{name}": np.mean(misfits * rows, axis=-1)}
     found["gain_reachable"] = saved(ceiling, teacher, student)
-    found["dual_gain"] = mean("reverse_kl", ceiling, teacher) - mean("reverse_kl", ceiling, student)
-    found["dual_misfit"] = mean("forward_kl", teacher, student)
+    found |= dual(teacher, student, ceiling)
     spread = np.square(teacher - teacher.mean(axis=-2, keepdims=True)).sum(axis=(-1, -2))
     left = np.square(teacher - student).sum(axis=(-1, -2))
     found["explained"] = 1 - np.divide(left, spread, out=np.full_like(left, np.nan), where=spread > 1e-12)
@@ -48,10 +47,17 @@ def saved(truth: Array, teacher: Array, student: Array) -> Array:
     return np.asarray(mean("forward_kl", truth, teacher) - mean("forward_kl", truth, student))
 
 
+def dual(teacher: Array, student: Array, ceiling: Array) -> Arrays:
+    """Gain and misfit with their arguments exchanged, the ceiling for the truth."""
+    gained = mean("reverse_kl", ceiling, teacher) - mean("reverse_kl", ceiling, student)
+    return {"dual_gain": gained, "dual_misfit": mean("forward_kl", teacher, student)}
+
+
 def on_own(truth: Array, teacher: Array, student: Array, ceiling: Array) -> Arrays:
     """Gain and misfit on the images that the student has learned from: there they lack nothing for want of labels."""
     found = {"own_gain": saved(truth, teacher, student), "own_misfit": mean("forward_kl", student, teacher)}
-    return {**found, "own_gain_reachable": saved(ceiling, teacher, student)}
+    exchanged = {f"own_{name}": value for name, value in dual(teacher, student, ceiling).items()}
+    return {**found, **exchanged, "own_gain_reachable": saved(ceiling, teacher, student)}
 
 
 def after_scaling(truth: Arrays, teacher: Arrays, student: Arrays, floor: float) -> Arrays:
