@@ -33,11 +33,12 @@ PARTS = {
     "gain": "gain",
     "gain_wrong": "gain, teacher wrong",
     "gain_right": "gain, teacher right",
-    "misfit_scaled": "misfit, both scaled",
     "gain_scaled": "gain, both scaled",
     "gain_reachable": "gain, ceiling as truth",
     "dual_misfit": "dual misfit",
     "dual_gain": "dual gain, same truth",
+    "own_dual_misfit": "dual misfit, own images",
+    "own_dual_gain": "dual gain, own images",
 }
 BY_LABELS = {"misfit": "misfit", "gain_reachable": "gain, ceiling as truth", "gain": "gain"}
 
