@@ -13,6 +13,7 @@ from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.gain_against_misfit import axis_limits, square
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain, ratio_over_units
+from pipeline.summary.images import excess_out_of_reach
 from pipeline.summary.tables import Tables
 from pipeline.summary.words import interval, span
 
@@ -76,9 +77,12 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     ]
     every = over_units("gain", soft.groupby("seed")["gain"].mean().to_list(), settings.confidence, _shared())
     apart = over_units("misfit", soft.groupby("seed")["misfit"].mean().to_list(), settings.confidence, _shared())
+    reached = [excess_out_of_reach(own) for _, own in soft.groupby("seed")]
+    share = over_units("excess_out_of_reach", reached, settings.confidence, _shared())
     reading = (
-        f"Soft labels, mean over teachers: gain {interval(plain(every))}, misfit {interval(plain(apart))} nats. The "
-        "strong model's pretraining saw ImageNet's labels, some of the same classes."
+        f"Soft labels, mean over teachers: gain {interval(plain(every))}, misfit {interval(plain(apart))} nats; of what "
+        f"lies between them {interval(plain(share))} is gone where the best head on true labels stands for the truth. "
+        "The strong model's pretraining saw ImageNet's labels, some of the same classes."
     )
     shown = pd.concat([real, control])
     return plain(
