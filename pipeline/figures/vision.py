@@ -81,8 +81,8 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     share = over_units("excess_out_of_reach", reached, settings.confidence, _shared())
     reading = (
         f"Soft labels, mean over teachers: gain {interval(plain(every))}, misfit {interval(plain(apart))} nats; of "
-        f"what lies between them {interval(plain(share))} is gone where the best head on true labels stands for the truth. "
-        "The strong model's pretraining saw ImageNet's labels, some of the same classes."
+        f"what lies between them {interval(plain(share))} is gone where the best head on true labels stands for the "
+        "truth. The strong model's pretraining saw ImageNet's labels, some of the same classes."
     )
     shown = pd.concat([real, control])
     return plain(
