@@ -650,6 +650,35 @@ def selective(units: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return complete(pd.concat([cells, values], axis=1), "selective")
 
 
+def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study of images: misfit exceeds gain, less with more weak labels."""
+    sets = [("cross_entropy", kind, count) for kind in ("soft", "hard") for count in (375, 6000)]
+    rows = [
+        {"weak": f"cnn-{labels}", "loss": loss, "labels": kind, "n_train": count, "weak_accuracy": 0.3 + labels / 40000}
+        for loss, kind, count in [*sets, ("reverse_kl", "soft", 6000)]
+        for labels in (1000, 4000, 8000)
+    ]
+    own = {"loss": "cross_entropy", "labels": "soft", "n_train": 6000, "weak_accuracy": 0.1}
+    rows += [own | {"weak": name, "control": name} for name in ("random", "shuffled", "constant", "itself")]
+    rows += [own | {"weak": f"cnn-{count}", "control": "teachers_labels"} for count in (1000, 4000, 8000)]
+    table = pd.DataFrame([row | {"seed": seed} for row in rows for seed in seeds])
+    generator = np.random.default_rng(10)
+    misfit = generator.uniform(0.1, 0.3, len(table)) + (table["n_train"] == 375) * 0.1
+    gain = 0.2 * misfit
+    known = table["control"].isna() | table["control"].isin(["itself", "teachers_labels"])
+    parts = {"gain_right": -0.5 * gain, "gain_wrong": 1.5 * gain, "misfit_right": 0.6 * misfit}
+    parts |= {"misfit_wrong": 0.4 * misfit, "gain_reachable": 0.8 * misfit, "gain_scaled": 1.1 * gain}
+    parts |= {"dual_gain": 0.9 * misfit, "dual_misfit": misfit, "own_gain": 0.3 * misfit, "own_misfit": 0.9 * misfit}
+    parts |= {"own_dual_gain": misfit, "own_dual_misfit": misfit}
+    parts |= {"misfit_scaled": 1.05 * misfit, "explained": 0.7, "copied": 0.5, "weak_ece": 0.05, "student_ece": 0.1}
+    parts |= {"student_accuracy": np.where(known, 0.5, 0.1), "ceiling_accuracy": 0.7, "error_correlation": 0.5}
+    cells = table.assign(**parts, misfit=misfit, gain=gain, cross_term=misfit - gain, weak_error=1.5)
+    cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
+    last = cells[cells["control"].isna() & (cells["n_train"] == 6000)].assign(strong="lite0-128-100")
+    cells = pd.concat([cells, last], ignore_index=True)
+    return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -674,6 +703,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/explanations": explanations(),
         "published/gallery": gallery(),
         "published/selective": selective(),
+        "published/vision": vision(),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
 

@@ -8,6 +8,7 @@ from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
 from pipeline.summary.explanations import EXPLANATIONS
 from pipeline.summary.feature_learning import FEATURE_LEARNING
+from pipeline.summary.images import IMAGES
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
 from pipeline.summary.selective import SELECTIVE
@@ -157,6 +158,7 @@ JUDGED: dict[str, Statistic] = {
     **FEATURE_LEARNING,
     **EXPLANATIONS,
     **PREDICTIONS,
+    **IMAGES,
     **{
         function.__name__: function
         for function in (

