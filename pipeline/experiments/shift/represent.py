@@ -1,7 +1,8 @@
 """What teachers and students see.
 
 An item a world: `<view>.<part>` (n, d) float32 for the views weak (source, student, test), middle and strong (student,
-test); `columns` (K, d of weak) bool: what each teacher sees of the weak view.  The last column of each view is 1.
+test); `columns` (K, d of weak) bool: what each teacher sees of the weak view; `slice` (K, m) bool: its rows of source.
+The last column of each view is 1.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ def coordinates(world: World, settings: Settings, drawn: Arrays) -> Arrays:
     kept = [seen(stream, sizes.core, sizes.seen, sizes.spurious) for _ in drawn["slice"]]
     part = max(1, round(settings.represent.middle_core * sizes.core))
     middle = seen(stream, sizes.core, part, sizes.spurious)
-    found = {"columns": np.stack(kept)}
+    found = {"columns": np.stack(kept), "slice": drawn["slice"]}
     for name in PARTS:
         whole = with_ones(drawn[f"x.{name}"])
         found |= {f"weak.{name}": whole, f"middle.{name}": whole[:, middle], f"strong.{name}": whole}
@@ -54,7 +55,7 @@ def random_features(world: World, settings: Settings, drawn: Arrays) -> Arrays:
     """
     sizes, stream = settings.represent, streams.generator(world.seed, "shift/views/images")
     teachers, width = len(drawn["slice"]), drawn["x.source"].shape[1]
-    found: Arrays = {"columns": np.ones((teachers, teachers * sizes.weak + 1), bool)}
+    found: Arrays = {"columns": np.ones((teachers, teachers * sizes.weak + 1), bool), "slice": drawn["slice"]}
     found["columns"][:, :-1] = np.repeat(np.eye(teachers, dtype=bool), sizes.weak, axis=1)
     counts = {"weak": teachers * sizes.weak, "middle": sizes.middle, "strong": sizes.strong}
     for view, count in counts.items():

@@ -9,6 +9,7 @@ from pipeline.core.config import Block, Count, Fraction, Name, NonNegative, Posi
 from pipeline.models import corruptions
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Passed = Annotated[float, Field(gt=0, le=1)]
 Easy = Annotated[float, Field(ge=0, lt=1)]  # E0, a share of the epochs
 
 
@@ -107,8 +108,10 @@ class Training(Block):
     learning_rate: Positive
 
 
-class Weak(Training):
-    """Teachers, and the coarser ones of hierarchical co-supervision."""
+class Weak(Block):
+    """How teachers are trained, by panel."""
+
+    training: dict[Word, Training]
 
 
 class Labels(Block):
@@ -117,20 +120,21 @@ class Labels(Block):
     kind: Literal["soft", "hard"]
 
 
-class Strong(Training):
+class Strong(Block):
     """Students.  rate, easy: of RAVEN's weights; rates, shares: its ablations.  start: by panel, weights not even."""
 
+    training: dict[Word, Training]
     rate: NonNegative
     easy: Easy
     rates: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
     shares: Annotated[tuple[Easy, ...], Field(min_length=1)]
-    followed: Annotated[tuple[Count, ...], Field(min_length=1)]  # epochs at which weights are measured
+    followed: Annotated[
+        tuple[Passed, ...], Field(min_length=1)
+    ]  # shares of the epochs after which weights are measured
     start: dict[Word, tuple[float, ...]]
 
     @model_validator(mode="after")
-    def _can_be_followed(self) -> "Strong":
-        if max(self.followed) > self.epochs:
-            raise ValueError(f"followed holds {max(self.followed)}, more than the {self.epochs} epochs; drop it")
+    def _starts_on_the_simplex(self) -> "Strong":
         for panel, weights in self.start.items():
             if min(weights, default=-1) < 0 or abs(sum(weights) - 1) > 1e-6:
                 raise ValueError(
@@ -138,6 +142,10 @@ class Strong(Training):
                     "sum is 1, or drop the key: then all teachers weigh the same"
                 )
         return self
+
+    def epochs_followed(self, panel: str) -> list[int]:
+        """Epochs of a panel after which weights are measured."""
+        return sorted({max(1, round(share * self.training[panel].epochs)) for share in self.followed})
 
 
 class Evaluate(Block):
@@ -164,9 +172,12 @@ class Shared(Block):
         raise NotImplementedError
 
 
-def starts_fit(settings: Shared) -> None:
-    """Raise ValueError where weights at the start are not as many as the teachers of their panel."""
+def fits(settings: Shared) -> None:
+    """Raise ValueError where a panel has no training, or weights at the start that are not as many as its teachers."""
     for world in settings.worlds():
+        for verb, block in (("weak", settings.weak), ("strong", settings.strong)):
+            if world.panel not in block.training:
+                raise ValueError(f"{verb}.training has no {world.panel}; add it")
         given, names = settings.strong.start.get(world.panel), settings.teachers(world)
         if given is not None and len(given) != len(names):
             raise ValueError(
@@ -182,8 +193,8 @@ class Settings(Shared):
     represent: Represent
 
     @model_validator(mode="after")
-    def _starts_fit(self) -> "Settings":
-        starts_fit(self)
+    def _fits(self) -> "Settings":
+        fits(self)
         return self
 
     def worlds(self) -> Iterator[World]:

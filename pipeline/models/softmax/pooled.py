@@ -20,10 +20,11 @@ WARM_UP, AUXILIARY = 0.2, 0.5  # of the confidence loss: share of the steps, and
 class Rule(NamedTuple):
     """How one head learns.
 
-    pool: rows of the label tensor that teach it, evenly weighted at first.  rate: of the weights, 0 leaves them.
+    pool: rows of the label tensor that teach it.  rate: of the weights, 0 leaves them.
     easy: share of the epochs in which only samples count on whose class the whole pool agrees, w being frozen.
     repair: the weights descend KL(p_k, q) in place of the cross-entropy: each teacher's entropy is subtracted.
     normalised: the gradient of w goes through the normaliser of the target (as autograd does), or does not.
+    start: the first weights, on the simplex; None: even.
     """
 
     pool: tuple[int, ...]
@@ -32,6 +33,7 @@ class Rule(NamedTuple):
     repair: bool = False
     normalised: bool = False
     auxiliary: Literal["", "confidence", "adaptive"] = ""
+    start: tuple[float, ...] | None = None
 
 
 class Fitted(NamedTuple):
@@ -60,7 +62,7 @@ def fit(
     check(rules, len(labels))
     x, p = torch.from_numpy(features), torch.from_numpy(np.asarray(labels, np.float32))
     entropy, pools = -torch.special.xlogy(p, p).sum(-1), _pools(rules, len(labels))
-    weights = pools / pools.sum(1, keepdim=True)
+    weights = _starts(rules, pools)
     counts, agreed = _counted(kept, len(rules), len(x)), _agreed(p, rules)
     heads = torch.zeros(x.shape[1], len(rules) * p.shape[2])
     moments = torch.zeros(2, *heads.shape)
@@ -141,6 +143,9 @@ def check(rules: Sequence[Rule], teachers: int) -> None:
             raise ValueError(f"the pool {rule.pool} names no rows of the {teachers} label sets")
         if not 0 <= rule.easy < 1:
             raise ValueError(f"easy is {rule.easy}; E0 is a share of the epochs, at least 0 and below 1")
+        given = rule.start
+        if given is not None and (len(given) != len(rule.pool) or min(given) < 0 or abs(sum(given) - 1) > 1e-6):
+            raise ValueError(f"start {given} is off the simplex of the {len(rule.pool)} teachers of its pool")
 
 
 def _temperature(labels: Array, level: float) -> float:
@@ -157,6 +162,14 @@ def _pools(rules: Sequence[Rule], teachers: int) -> Tensor:
     for place, rule in enumerate(rules):
         pools[place, list(rule.pool)] = 1
     return pools
+
+
+def _starts(rules: Sequence[Rule], pools: Tensor) -> Tensor:
+    weights = pools / pools.sum(1, keepdim=True)
+    for place, rule in enumerate(rules):
+        if rule.start is not None:
+            weights[place, list(rule.pool)] = torch.tensor(rule.start)
+    return weights
 
 
 def _counted(kept: Array | None, heads: int, samples: int) -> Tensor:
