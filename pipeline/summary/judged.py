@@ -9,6 +9,7 @@ from pipeline.summary.classification import CLASSIFICATION
 from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
+from pipeline.summary.shift import SHIFT
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
 from pipeline.theory.selection import expected_regret_at_random
@@ -141,6 +142,7 @@ JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
     **REFINEMENT,
+    **SHIFT,
     **FEATURE_LEARNING,
     **PREDICTIONS,
     **{

@@ -1,4 +1,4 @@
-"""Measure every student on the test set of its domain: a cell a student; of the followed ones also one a teacher and epoch.
+"""Measure every student on the test set of its domain: a cell each; of those followed also one a teacher and epoch.
 
 A student's teacher is the mixture that it learned from (of co-supervision the even one); gain and misfit are in nats.
 """
@@ -17,7 +17,6 @@ from pipeline.experiments.shift.settings import Shared, World
 from pipeline.models.softmax import pooled
 from pipeline.models.softmax.pooled import Rule
 from pipeline.summary.metrics import ends, nested
-from pipeline.theory import intervals
 from pipeline.theory.classification_bounds import gain
 from pipeline.theory.divergence import floored, mean
 from pipeline.theory.inheritance import agreement
@@ -32,7 +31,7 @@ OVERLAP = {"split": 0.28}
 def run(settings: Shared, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
     """Cells of all worlds, and accuracies over seeds or splits."""
     cells = pd.DataFrame([row for world in settings.worlds() for row in measure(world, settings, upstream)])
-    final = cells[cells["epoch"].isna() & (cells["varied"] == "")]
+    final = cells[cells["weight"].isna() & (cells["varied"] == "default")]
 
     def summary(members: list[pd.DataFrame]) -> dict[str, Any]:
         found = [float(member["student_accuracy"].mean()) for member in members]
@@ -52,7 +51,7 @@ def measure(world: World, settings: Shared, upstream: Mapping[str, Any]) -> Iter
     ceiling = predicted(x, heads[[one.method for one in planned].index("gold")], floor)
     teachers = [floored(one, floor) for one in sources[: len(names)]]
     shared = {**described(world), **pool_of(truth, teachers, ceiling, said, drawn), "n_train": len(drawn["y.student"])}
-    shared["n_eval"] = len(truth)
+    shared |= {"n_eval": len(truth), "epoch": settings.strong.training[world.panel].epochs}
     for place, one in enumerate(planned):
         taught = floored(mixture(one, strong["weights"][place], sources), floor)
         student = predicted(x, heads[place], floor)
@@ -60,7 +59,7 @@ def measure(world: World, settings: Shared, upstream: Mapping[str, Any]) -> Iter
     last = Student("cosupervision", "pool", Rule(Places.of(len(names)).teachers))
     taught, student = floored(sources[: len(names)].mean(0), floor), predicted(x, heads[-1], floor)
     yield {**shared, **told(last, names), **columns(truth, taught, student, ceiling)}
-    followed = [one for one in planned if one.method in plans.FOLLOWED and not one.varied and not one.control]
+    followed = [one for one in planned if plans.is_followed(one)]
     for moment, epoch in enumerate(settings.strong.epochs_followed(world.panel)):
         for place, one in enumerate(followed):
             student = predicted(x, strong["followed"][moment, place], floor)
@@ -140,7 +139,6 @@ def told(one: Student, names: tuple[str, ...]) -> dict[str, Any]:
         "varied": one.varied,
         "rate": one.rule.rate,
         "easy": one.rule.easy,
-        "epoch": np.nan,
         "inputs": "fresh",
     }
 

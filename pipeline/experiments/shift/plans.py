@@ -10,7 +10,6 @@ from pipeline.models.softmax.pooled import Rule
 
 ABLATED = {"raven": False, "raven_kl": True}  # whether the teacher's entropy is subtracted
 FOLLOWED = ("raven", "raven_kl", "raven_tempered", "raven_normalised")
-LATER = ("bootstrapping", "cosupervision")  # taught by what other students say
 
 
 class Student(NamedTuple):
@@ -19,14 +18,8 @@ class Student(NamedTuple):
     method: str
     weak: str
     rule: Rule
-    varied: str = ""
+    varied: str = "default"
     control: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its name among the students of a world."""
-        return "/".join([self.method, self.weak, self.varied, f"{self.rule.rate:g}", f"{self.rule.easy:g}"])
-
 
 class Places(NamedTuple):
     """Rows of the label tensor."""
@@ -42,6 +35,11 @@ class Places(NamedTuple):
     def of(cls, count: int) -> "Places":
         """Those of a world with so many teachers."""
         return cls(tuple(range(count)), tuple(range(count, 2 * count)), *range(2 * count, 2 * count + 4))
+
+
+def is_followed(one: Student) -> bool:
+    """Whether a student is measured along its training."""
+    return one.method in FOLLOWED and one.varied == "default" and not one.control
 
 
 def drawn(world: World, count: int) -> int:

@@ -49,7 +49,7 @@ def seen(stream: np.random.Generator, core: int, part: int, spurious: int) -> Ar
 
 
 def random_features(world: World, settings: Settings, drawn: Arrays) -> Arrays:
-    """Random ReLU features of the pixels: few of its own for each teacher, more for the middle model, most for the student.
+    """Random ReLU features of the pixels: a few of its own for each teacher, more for the middle model and the student.
 
     Scaled to a mean square of 1 on the rows that train them.
     """

@@ -51,8 +51,7 @@ def learn(
     rules = [one.rule for one in planned]
     found = fitted(views["strong.student"], sources, rules, order, training, sorted({*epochs, training.epochs}))
     supervised = cosupervised(views["strong.student"], told, count, order, training)
-    shown = [place for place, one in enumerate(planned) if one.method in plans.FOLLOWED and not one.varied]
-    shown = [place for place in shown if not planned[place].control]
+    shown = [place for place, one in enumerate(planned) if plans.is_followed(one)]
     return {
         "heads": np.concatenate([found.heads[-1], supervised]),
         "weights": found.weights[-1],

@@ -37,7 +37,7 @@ class Rule(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Heads after the epochs asked for, (snapshots, S, d, C), and weights after 0, 1, ... epochs, (epochs + 1, S, T)."""
+    """Heads after the epochs asked for, (snapshots, S, d, C); weights after 0, 1, ... epochs, (epochs + 1, S, T)."""
 
     heads: Array
     weights: Array
