@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
@@ -24,7 +24,7 @@ from pipeline.experiments.preferences.settings import Represent as Ladder
 from pipeline.experiments.preferences.settings import known
 from pipeline.experiments.shift import evaluate as measured
 from pipeline.experiments.shift.data import PARTS
-from pipeline.experiments.shift.settings import Shared, World, fits
+from pipeline.experiments.shift.settings import Shared, World, a_pool, fits
 
 Array = np.ndarray
 PANEL = "preferences"
@@ -53,7 +53,7 @@ class Data(TextSets):
 class Represent(Ladder):
     """The layer of each teacher, that of the middle model of a chain, and those of the student."""
 
-    teachers: Annotated[Names, Field(min_length=2)]
+    teachers: Annotated[Names, AfterValidator(a_pool)]
     middle: Word
     student: Names
 

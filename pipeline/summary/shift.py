@@ -51,7 +51,7 @@ def improvement_over_baselines(cells: pd.DataFrame) -> float:
 
     The best one is chosen on the cells themselves, against RAVEN.
     """
-    own = cells[cells["weight"].isna() & (cells["varied"] == "default") ]
+    own = cells[cells["weight"].isna() & (cells["varied"] == "default")]
     by_method = own.groupby("method")["student_accuracy"].mean()
     return float(by_method["raven"] / by_method[[*BASELINES]].max() - 1)
 

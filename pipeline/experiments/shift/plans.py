@@ -21,6 +21,7 @@ class Student(NamedTuple):
     varied: str = "default"
     control: str = ""
 
+
 class Places(NamedTuple):
     """Rows of the label tensor."""
 

@@ -1,7 +1,7 @@
 """Settings of the study `shift` and of those that share its students; sources of each number in DEVIATIONS.md."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,6 +18,14 @@ def _corruption(name: str) -> str:
     return name
 
 
+def a_pool(teachers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Teachers, two at least: of one there is nothing to weigh."""
+    if len(teachers) < 2:
+        raise ValueError("fewer than two teachers are no pool; name at least one more")
+    return teachers
+
+
+Pool = AfterValidator(a_pool)
 Corruption = Annotated[str, AfterValidator(_corruption)]
 Corruptions = Annotated[tuple[Corruption, ...], Field(min_length=1)]
 
@@ -39,7 +47,7 @@ class World(NamedTuple):
 class Case(Block):
     """Teachers whose domains have a spurious feature, and where the student is."""
 
-    strengths: Annotated[tuple[Share, ...], Field(min_length=2)]  # of the feature in each teacher's domain: rho
+    strengths: Annotated[tuple[Share, ...], Pool]  # of the feature in each teacher's domain: rho
     core: Positive  # norm of a class's mean in the coordinates that tell it
     spurious: Positive  # norm of the spurious feature's
     target: Literal["source", "shifted"]
@@ -79,7 +87,7 @@ class Images(Block):
     seed: Seed
     source: Count  # true labels of each teacher
     student: Count
-    teachers: Annotated[tuple[Corruption, ...], Field(min_length=2)]  # the slice of each
+    teachers: Annotated[tuple[Corruption, ...], Pool]  # the slice of each
     domains: Annotated[dict[Name, Domain], Field(min_length=1)]
 
 
