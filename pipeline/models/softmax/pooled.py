@@ -60,30 +60,33 @@ def fit(
     Raises ValueError on a pool that names no row of the labels.
     """
     check(rules, len(labels))
-    x, p = torch.from_numpy(features), torch.from_numpy(np.asarray(labels, np.float32))
-    entropy, pools = -torch.special.xlogy(p, p).sum(-1), _pools(rules, len(labels))
+    # Classes stand before heads in every tensor of a batch, (b, C, S): sums over few classes are slow as the last axis.
+    x = torch.from_numpy(features)
+    p = torch.from_numpy(np.asarray(labels, np.float32)).permute(1, 2, 0).contiguous()  # (n, C, T)
+    entropy, pools = -torch.special.xlogy(p, p).sum(1), _pools(rules, p.shape[2])
     weights = _starts(rules, pools)
     counts, agreed = _counted(kept, len(rules), len(x)), _agreed(p, rules)
-    heads = torch.zeros(x.shape[1], len(rules) * p.shape[2])
+    heads = torch.zeros(x.shape[1], p.shape[1] * len(rules))
     moments = torch.zeros(2, *heads.shape)
     easy = torch.tensor([round(rule.easy * len(order)) for rule in rules])
+    descent = _Descent.of(rules)
     steps, step, found, path = order.shape[0] * -(-len(x) // batch_size), 0, [], [weights]
     for epoch, visited in enumerate(torch.from_numpy(order.astype(np.int64))):
-        first = (epoch < easy)[:, None]  # (S, 1)
-        used = torch.where(first, counts & agreed, counts).float()  # (S, n)
+        first = epoch < easy  # (S,)
+        used = torch.where(first, counts & agreed, counts).float()  # (n, S)
         for rows in visited.split(batch_size):
-            share = used[:, rows] / used[:, rows].sum(1, keepdim=True).clamp_min(1)  # (S, b)
-            logq = torch.log_softmax((x[rows] @ heads).view(len(rows), len(rules), -1), -1).transpose(0, 1)  # (S, b, C)
-            target = targets(p[:, rows], weights, logq, rules, step / steps)
-            slope = (logq.exp() - target) * share[..., None]
-            moved = _moved(p[:, rows], entropy[:, rows], weights, logq, share, rules)
-            weights = torch.where(first, weights, onto_simplex(weights - moved, pools))
+            share = used[rows] / used[rows].sum(0).clamp_min(1)  # (b, S)
+            logq = torch.log_softmax((x[rows] @ heads).view(len(rows), -1, len(rules)), 1)  # (b, C, S)
+            told = targets(p[rows], weights, logq, rules, step / steps)
+            slope = (logq.exp() - told) * share[:, None]
+            moved = descent.step(p[rows], entropy[rows], weights, logq, share)
+            weights = torch.where(first[:, None], weights, onto_simplex(weights - moved, pools))
             step += 1
             rate = learning_rate * (1 + np.cos(np.pi * (step - 1) / steps)) / 2
-            _adam(heads, x[rows].T @ slope.transpose(0, 1).reshape(len(rows), -1), moments, rate, step)
+            _adam(heads, x[rows].T @ slope.view(len(rows), -1), moments, rate, step)
         path.append(weights)
         if epoch + 1 in snapshots:
-            found.append(heads.view(x.shape[1], len(rules), -1).transpose(0, 1).clone())
+            found.append(heads.view(x.shape[1], -1, len(rules)).permute(2, 0, 1).clone())
     return Fitted(torch.stack(found).numpy(), torch.stack(path).numpy())
 
 
@@ -95,20 +98,23 @@ def predict(features: Array, heads: Array) -> Array:
 
 
 def targets(p: Tensor, weights: Tensor, logq: Tensor, rules: Sequence[Rule], done: float) -> Tensor:
-    """What each head is told of a batch, (S, b, C): its mixture of teachers, and where asked for part of itself.
+    """What each head is told of a batch, (b, C, S): its mixture of teachers, and where asked for part of itself.
 
-    p (T, b, C), weights (S, T), logq (S, b, C).  `confidence`: Burns et al. as the authors port it, hardened by argmax,
+    p (b, C, T), weights (S, T), logq (b, C, S).  `confidence`: Burns et al. as the authors port it, hardened by argmax,
     warmed up linearly.  `adaptive`: the share is e^a / (e^a + e^b), a and b the student's cross-entropies with its own
     class and with the teacher's.
     """
-    mixed = torch.einsum("st,tbc->sbc", weights, p)
-    own = torch.nn.functional.one_hot(logq.argmax(-1), logq.shape[-1]).to(mixed)
-    told = logq.gather(-1, mixed.argmax(-1, keepdim=True))
-    adaptive = torch.sigmoid(told - logq.max(-1, keepdim=True).values)  # e^a / (e^a + e^b) = sigmoid(a - b)
-    which = [("", "confidence", "adaptive").index(rule.auxiliary) for rule in rules]
-    kind = torch.tensor(which)[:, None, None]
-    share = (kind == 1) * (AUXILIARY * min(1.0, done / WARM_UP)) + (kind == 2) * adaptive
-    return (1 - share) * mixed + share * own
+    mixed = p @ weights.T
+    for place, rule in enumerate(rules):
+        if rule.auxiliary:
+            said, own = mixed[..., place], logq[..., place].argmax(1, keepdim=True)
+            hardened = torch.zeros_like(said).scatter_(1, own, 1.0)
+            share: Tensor | float = AUXILIARY * min(1.0, done / WARM_UP)
+            if rule.auxiliary == "adaptive":
+                of_teacher = logq[..., place].gather(1, said.argmax(1, keepdim=True))
+                share = torch.sigmoid(of_teacher - logq[..., place].gather(1, own))  # of a - b
+            mixed[..., place] = (1 - share) * said + share * hardened
+    return mixed
 
 
 def onto_simplex(weights: Tensor, pools: Tensor) -> Tensor:
@@ -173,22 +179,34 @@ def _starts(rules: Sequence[Rule], pools: Tensor) -> Tensor:
 
 
 def _counted(kept: Array | None, heads: int, samples: int) -> Tensor:
-    return torch.ones(heads, samples, dtype=torch.bool) if kept is None else torch.from_numpy(kept)
+    return torch.ones(samples, heads, dtype=torch.bool) if kept is None else torch.from_numpy(kept.T.copy())
 
 
 def _agreed(p: Tensor, rules: Sequence[Rule]) -> Tensor:
-    """Samples on whose class the whole pool agrees, (S, n)."""
-    classes = p.argmax(-1)
-    return torch.stack([(classes[list(rule.pool)] == classes[rule.pool[0]]).all(0) for rule in rules])
+    """Samples on whose class the whole pool agrees, (n, S)."""
+    classes = p.argmax(1)
+    each = [(classes[:, list(rule.pool)] == classes[:, [rule.pool[0]]]).all(1) for rule in rules]
+    return torch.stack(each, dim=1)
 
 
-def _moved(p: Tensor, entropy: Tensor, weights: Tensor, logq: Tensor, share: Tensor, rules: Sequence[Rule]) -> Tensor:
-    """Step of the weights: rate times the gradient of the batch's loss, (S, T)."""
-    slope = -torch.einsum("tbc,sbc->st", p, logq * share[..., None])
-    # The normaliser's part of the gradient: the loss itself, the same for every teacher.
-    within = torch.tensor([rule.normalised for rule in rules])[:, None] * (weights * slope).sum(1, keepdim=True)
-    repaired = torch.tensor([rule.repair for rule in rules])[:, None] * torch.einsum("tb,sb->st", entropy, share)
-    return torch.tensor([[rule.rate] for rule in rules]) * (slope - within - repaired)
+class _Descent(NamedTuple):
+    """How the weights of every head move, each (S, 1)."""
+
+    rate: Tensor
+    repair: Tensor
+    normalised: Tensor
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule]) -> "_Descent":
+        """Those of some rules."""
+        return cls(*(torch.tensor([[float(getattr(rule, name))] for rule in rules]) for name in cls._fields))
+
+    def step(self, p: Tensor, entropy: Tensor, weights: Tensor, logq: Tensor, share: Tensor) -> Tensor:
+        """Rate times the gradient of the batch's loss, (S, T)."""
+        slope = -(logq * share[:, None]).flatten(0, 1).T @ p.flatten(0, 1)
+        # The normaliser's part of the gradient: the loss itself, the same for every teacher.
+        within = self.normalised * (weights * slope).sum(1, keepdim=True)
+        return self.rate * (slope - within - self.repair * (share.T @ entropy))
 
 
 def _adam(heads: Tensor, slope: Tensor, moments: Tensor, rate: float, step: int) -> None:
