@@ -15,6 +15,7 @@ from pipeline.experiments.shift.data import scaled
 from pipeline.models import corruptions
 from pipeline.models.softmax import pooled
 from pipeline.models.softmax.pooled import Rule
+from pipeline.summary import shift
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, preference_set, save_model
 
@@ -130,6 +131,21 @@ def test_co_supervision_takes_the_nearest_teacher_and_drops_what_the_student_den
     told, kept = plans.assigned(student, teachers, kept=2)
     np.testing.assert_array_equal(told, [[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]])
     np.testing.assert_array_equal(kept, [True, False])
+
+
+def test_statistics_of_weights_and_accuracies_by_hand() -> None:
+    known = {"domain": "d", "seed": 0, "varied": "default"}
+    rows = [
+        known | {"method": "raven", "weak_accuracy": accuracy, "weight": weight, "student_accuracy": 0.6}
+        for accuracy, weight in ((0.5, 0.2), (0.6, 0.7), (0.7, 0.1))
+    ]
+    cells = pd.DataFrame(rows)
+    assert shift.weight_of_best(cells) == 0.1
+    assert shift.weights_follow_accuracy(cells) == pytest.approx(-0.5)
+    assert np.isnan(shift.weights_follow_accuracy(cells.assign(weight=0.25)))
+    others = [known | {"method": name, "student_accuracy": 0.4, "weight": np.nan} for name in shift.BASELINES]
+    others.append(known | {"method": "raven", "student_accuracy": 0.5, "weight": np.nan})
+    assert shift.improvement_over_baselines(pd.concat([cells, pd.DataFrame(others)])) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 9, 6, 3)])

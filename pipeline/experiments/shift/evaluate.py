@@ -103,7 +103,7 @@ def predicted(x: Array, head: Array, floor: float) -> Array:
     return floored(pooled.predict(x, head), floor)
 
 
-def columns(truth: Array, teacher: Array, student: Array, ceiling: Array) -> dict[str, float]:
+def columns(truth: Array, teacher: Array, student: Array, ceiling: Array) -> dict[str, Any]:
     """Accuracies, errors KL(truth, model), and gain, misfit and cross term in reverse KL."""
     roles = {"weak": teacher, "student": student, "ceiling": ceiling}
     found = {f"{role}_error": float(mean("forward_kl", truth, model)) for role, model in roles.items()}
