@@ -161,7 +161,7 @@ def points(cells: pd.DataFrame, name: str) -> Numbers:
     by = ["domain", "seed"]
     return {
         "setting": name,
-        "accuracy": (last["weak_accuracy"] - last["mean_teacher_accuracy"]).to_list(),
+        "accuracy": (last["weak_accuracy"] - last.groupby(by)["weak_accuracy"].transform("mean")).to_list(),
         "weight": (last["weight"] - last.groupby(by)["weight"].transform("mean")).to_list(),
     }
 
