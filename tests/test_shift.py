@@ -140,7 +140,7 @@ def test_statistics_of_weights_and_accuracies_by_hand() -> None:
         for accuracy, weight in ((0.5, 0.2), (0.6, 0.7), (0.7, 0.1))
     ]
     cells = pd.DataFrame(rows)
-    assert shift.weight_of_best(cells) == 0.1
+    assert shift.most_weight_of_best(cells) == 0.1
     assert shift.weights_follow_accuracy(cells) == pytest.approx(-0.5)
     assert np.isnan(shift.weights_follow_accuracy(cells.assign(weight=0.25)))
     others = [known | {"method": name, "student_accuracy": 0.4, "weight": np.nan} for name in shift.BASELINES]

@@ -30,20 +30,25 @@ def weights_follow_accuracy(cells: pd.DataFrame) -> float:
     return float(np.mean(found)) if found else np.nan
 
 
-def weight_of_best(cells: pd.DataFrame) -> float:
-    """Mean weight of the most accurate teacher of each domain and seed."""
+def most_weight_of_best(cells: pd.DataFrame) -> float:
+    """Largest weight that the most accurate teacher has in any domain and seed."""
     groups = _weighted(cells).groupby(["domain", "seed"])
-    return float(np.mean([own["weight"].iloc[own["weak_accuracy"].to_numpy().argmax()] for _, own in groups]))
+    return float(max(own["weight"].iloc[own["weak_accuracy"].to_numpy().argmax()] for _, own in groups))
 
 
-def mean_largest_weight(cells: pd.DataFrame) -> float:
-    """Mean of the largest weight of a pool."""
-    return float(cells["largest_weight"].mean())
+def most_weight_off_one_teacher(cells: pd.DataFrame) -> float:
+    """What the largest weight leaves to all other teachers, at most in any pool."""
+    return float(1 - cells["largest_weight"].min())
 
 
 def mean_control_weight(cells: pd.DataFrame) -> float:
     """Mean weight of the teacher that knows nothing, added to the pool."""
     return float(cells["control_weight"].mean())
+
+
+def most_control_weight(cells: pd.DataFrame) -> float:
+    """Largest weight that the teacher that knows nothing, added to the pool, has in any of them."""
+    return float(cells["control_weight"].max())
 
 
 def improvement_over_baselines(cells: pd.DataFrame) -> float:
@@ -65,9 +70,10 @@ SHIFT = {
     function.__name__: function
     for function in (
         weights_follow_accuracy,
-        weight_of_best,
-        mean_largest_weight,
+        most_weight_of_best,
+        most_weight_off_one_teacher,
         mean_control_weight,
+        most_control_weight,
         improvement_over_baselines,
     )
 }
