@@ -56,10 +56,14 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 # Settings whose ablations are drawn.
 ABLATED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
-    "Gaussian, off": (STUDY, {"panel": "synthetic", "domain": "shifted"}, {"color": "#01665E", "marker": "o"}),
-    "Gaussian, confident": (STUDY, {"panel": "synthetic", "domain": "confident"}, {"color": "#D55E00", "marker": "^"}),
-    "digits, off": (STUDY, {"panel": "images", "shift": "out"}, {"color": "#0072B2", "marker": "s"}),
-    "preferences, off": (TEXTS, {"shift": "out"}, {"color": "#CC79A7", "marker": "D"}),
+    "Gaussian, off them": (STUDY, {"panel": "synthetic", "domain": "shifted"}, {"color": "#01665E", "marker": "o"}),
+    "Gaussian, worst confident": (
+        STUDY,
+        {"panel": "synthetic", "domain": "confident"},
+        {"color": "#D55E00", "marker": "^"},
+    ),
+    "digits, off them": (STUDY, {"panel": "images", "shift": "out"}, {"color": "#0072B2", "marker": "s"}),
+    "preferences, off them": (TEXTS, {"shift": "out"}, {"color": "#CC79A7", "marker": "D"}),
 }
 PATHS = (("shifted", "raven"), ("confident", "raven"), ("confident", "raven_kl"))
 TEACHERS = ("#A6611A", "#DFA23A", "#01665E")  # in the order of their accuracy
@@ -145,7 +149,7 @@ def path(cells: pd.DataFrame, domain: str, method: str, settings: Intervals) -> 
             "accuracy": float(part["weak_accuracy"].mean()),
             "entropy": float(part["label_entropy"].mean()),
             "weights": [
-                {"at": float(epoch), **over_units("weight", at["weight"].to_list(), settings.confidence)._asdict()}
+                {"at": float(epoch), **over_units("share", at["weight"].to_list(), settings.confidence)._asdict()}
                 for epoch, at in part.groupby("epoch")
             ],
         }
@@ -205,6 +209,8 @@ def draw(numbers: Numbers) -> Picture:
     for letter, title, axes in zip("abcdefghi", titles, (*first, *rest.flat), strict=True):
         axes.set_title(f"{letter}  {title}", fontweight="bold")
     drawing.legend_above(above, first[0], 3)
+    handles, labels = rest[1, 1].get_legend_handles_labels()
+    below.legend(handles, labels, loc="outside lower center", ncols=5, columnspacing=1.2, handletextpad=0.2)
     return figure
 
 
@@ -252,6 +258,8 @@ def _ablation(axes: Axes, rows: Iterable[Numbers], label: str) -> None:
             drawing.vertical_interval(axes, point["at"], point, **{"markersize": 4, **style})
         if not repaired:
             axes.plot([], [], linestyle="none", markersize=4.5, label=row["setting"], **look)
+    open_marker = {"markerfacecolor": "white", "markeredgewidth": 0.9, "markersize": 4.5, "color": drawing.SOFT}
+    axes.plot([], [], linestyle="none", marker="o", label="open: H subtracted", **open_marker)
     axes.set(xlabel=label)
 
 
@@ -271,8 +279,7 @@ FIGURES = {
         cells=(STUDY, TEXTS),
         caption="Students of several weak teachers in the teachers' domains and off them: accuracy by method, RAVEN's "
         "weights (H off: with the teacher's entropy subtracted), its two failures. Panels g to i are off the teachers' "
-        "domains: Gaussian classes (green; red where the worst teachers are the most confident), digits (blue), "
-        "preferences (pink); open markers: the teacher's entropy subtracted. Dashed in d to f: even weights.",
+        "domains; in g each point is a teacher of one seed or split. Dashed in d to f: even weights.",
         shows="which of several weak teachers to trust on a domain that none of them saw",
         numbers=numbers,
         draw=draw,
