@@ -589,6 +589,7 @@ def shift(panels: tuple[str, ...] = ("synthetic", "images"), seeds: tuple[int, .
         "student_accuracy": accuracy,
         "weak_accuracy": 0.5 + 0.1 * table["weight"].fillna(0.3) + 0.001 * table["seed"],
         "mean_teacher_accuracy": 0.54,
+        "agreed_accuracy": 0.9 + 0.01 * table["seed"],
         "largest_weight": 0.6 + 0.01 * table["seed"],
         "label_entropy": 1.0,
     }

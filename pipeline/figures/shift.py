@@ -56,14 +56,14 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 # Settings whose ablations are drawn.
 ABLATED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
-    "Gaussian, off them": (STUDY, {"panel": "synthetic", "domain": "shifted"}, {"color": "#01665E", "marker": "o"}),
-    "Gaussian, worst confident": (
+    "Gaussian": (STUDY, {"panel": "synthetic", "domain": "shifted"}, {"color": "#01665E", "marker": "o"}),
+    "Gaussian, confident": (
         STUDY,
         {"panel": "synthetic", "domain": "confident"},
         {"color": "#D55E00", "marker": "^"},
     ),
-    "digits, off them": (STUDY, {"panel": "images", "shift": "out"}, {"color": "#0072B2", "marker": "s"}),
-    "preferences, off them": (TEXTS, {"shift": "out"}, {"color": "#CC79A7", "marker": "D"}),
+    "digits": (STUDY, {"panel": "images", "shift": "out"}, {"color": "#0072B2", "marker": "s"}),
+    "preferences": (TEXTS, {"shift": "out"}, {"color": "#CC79A7", "marker": "D"}),
 }
 PATHS = (("shifted", "raven"), ("confident", "raven"), ("confident", "raven_kl"))
 TEACHERS = ("#A6611A", "#DFA23A", "#01665E")  # in the order of their accuracy
@@ -115,7 +115,9 @@ def methods(study: str, cells: pd.DataFrame, settings: Intervals) -> Numbers:
     single = final[final["method"] == "single"]
     own |= {name: single[single["control"] == name] for name in ("shuffled", "constant")}
     own["gold"] = final[final["method"] == "gold"]
-    return {name: over_seeds(study, part, by_seed(part), settings) for name, part in own.items()}
+    agreed = final[final["method"] == "uniform"].groupby("seed")["agreed_accuracy"].mean()
+    found = {name: over_seeds(study, part, by_seed(part), settings) for name, part in own.items()}
+    return {**found, "agreed": over_seeds(study, final, agreed, settings)}
 
 
 def by_seed(cells: pd.DataFrame) -> pd.Series:
@@ -123,10 +125,10 @@ def by_seed(cells: pd.DataFrame) -> pd.Series:
     return cells.groupby("seed")["student_accuracy"].mean()
 
 
-def over_seeds(study: str, cells: pd.DataFrame, values: pd.Series, settings: Intervals) -> Any:
+def over_seeds(study: str, cells: pd.DataFrame, values: pd.Series, settings: Intervals, kind: str = "share") -> Any:
     """Mean over seeds with its interval; splits of one data set share rows."""
     unit = "seed" if (cells["panel"] == "synthetic").all() else "split"
-    return over_units("accuracy", values.to_list(), settings.confidence, overlap(study, unit))
+    return over_units(kind, values.to_list(), settings.confidence, overlap(study, unit))
 
 
 def against_uniform(study: str, cells: pd.DataFrame, method: str, varied: str, settings: Intervals) -> list[Numbers]:
@@ -135,7 +137,7 @@ def against_uniform(study: str, cells: pd.DataFrame, method: str, varied: str, s
     even = by_seed(final[final["method"] == "uniform"])
     own = final[(final["method"] == method) & (final["varied"] == varied)]
     return [
-        {"at": float(value), **over_seeds(study, part, by_seed(part) - even, settings)._asdict()}
+        {"at": float(value), **over_seeds(study, part, by_seed(part) - even, settings, "difference")._asdict()}
         for value, part in own.groupby(varied)
     ]
 
@@ -175,11 +177,12 @@ def reading(accuracies: list[Numbers]) -> str:
     told = [
         f"{entry['title']}, {place}: "
         + ", ".join(f"{METHODS[name]} {interval(plain(own[name]))}" for name in ("raven", "uniform", "raven_kl"))
+        + f"; where all teachers agree, the share of right answers is {interval(plain(own['agreed']))}"
         for entry in accuracies
         for place, own in entry["places"].items()
         if place != "in their domains"
     ]
-    return f"Accuracy: {'; '.join(told)}."
+    return f"Accuracy: {'. '.join(told)}."
 
 
 def draw(numbers: Numbers) -> Picture:
@@ -279,7 +282,8 @@ FIGURES = {
         cells=(STUDY, TEXTS),
         caption="Students of several weak teachers in the teachers' domains and off them: accuracy by method, RAVEN's "
         "weights (H off: with the teacher's entropy subtracted), its two failures. Panels g to i are off the teachers' "
-        "domains; in g each point is a teacher of one seed or split. Dashed in d to f: even weights.",
+        "domains (confident: where the worst teachers are the most so); in g each point is a teacher of one seed or "
+        "split. Dashed in d to f: even weights.",
         shows="which of several weak teachers to trust on a domain that none of them saw",
         numbers=numbers,
         draw=draw,
