@@ -9,11 +9,13 @@ from ruamel.yaml import YAML
 
 from pipeline.core.cells import COLUMNS, complete
 from pipeline.measures import classification
+from pipeline.summary.shift import BASELINES
 from pipeline.summary.yao_students import STUDENTS
 from pipeline.theory.divergence import floored
 from tests.conftest import ROOT
 
 PANELS = {"realizable": (0.0, 0.0), "pretrained": (0.3, 0.15), "perturbed": (0.02, 0.05)}  # epsilon / misfit, rho
+RAVENS = ("raven", "raven_kl", "raven_tempered", "raven_normalised")
 FLOORS = (0.01, 0.05)
 CLAIM = {
     "id": "toy",
@@ -679,6 +681,59 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
 
 
+def shift(panels: tuple[str, ...] = ("synthetic", "images"), seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of pools of teachers: RAVEN a little better than the even ensemble, the repaired one more so."""
+    domains = {
+        "synthetic": (("source", "in"), ("shifted", "out"), ("confident", "out")),
+        "images": (("own", "in"), ("noise", "out")),
+        "preferences": (("helpful", "in"), ("harmless", "out")),
+    }
+    last, teachers = {"synthetic": 30, "images": 50, "preferences": 20}, ("spurious 0.85", "spurious 0.6", "spurious 0")
+    default = {"varied": "default", "rate": 0.001, "easy": 0.5, "weak": "pool", "control": np.nan, "weight": np.nan}
+    students = [default | {"method": name} for name in (*RAVENS, *BASELINES)]
+    students += [default | {"method": "single", "weak": name} for name in teachers]
+    students += [default | {"method": "raven", "varied": "easy", "easy": share} for share in (0.0, 0.5)]
+    students += [default | {"method": "raven_kl", "varied": "easy", "easy": share} for share in (0.0, 0.5)]
+    students += [
+        default | {"method": name, "varied": "rate", "rate": rate} for name in RAVENS[:2] for rate in (0.001, 0.01)
+    ]
+    students.append(default | {"method": "gold", "control": "gold"})
+    for control in ("shuffled", "constant"):
+        students.append(default | {"method": "single", "weak": control, "control": control})
+        pool = {"weak": f"pool and {control}", "control": control, "control_weight": 0.01}
+        students += [default | pool | {"method": name} for name in RAVENS[:2]]
+    followed = [
+        default | {"method": name, "weak": teacher, "weight": 0.2 + 0.13 * place, "early": early}
+        for name in RAVENS
+        for place, teacher in enumerate(teachers)
+        for early in (True, False)
+    ]
+    rows = [
+        {"panel": panel, "domain": domain, "shift": where, "seed": seed, "epoch": last[panel] // (1 + early), **student}
+        for panel in panels
+        for domain, where in domains[panel]
+        for seed in seeds
+        for student in (*students, *followed)
+        for early in (bool(student.get("early")),)
+    ]
+    table = pd.DataFrame(rows).drop(columns="early")
+    generator = np.random.default_rng(12)
+    values = measures(generator, len(table), 0.0, 0.0)
+    accuracy = 0.6 + 0.03 * table["method"].isin(RAVENS) + 0.01 * generator.random(len(table)) + 0.01 * table["seed"]
+    extra = {
+        "dataset": table["panel"],
+        "split": table["seed"].astype(str).where(table["panel"] != "synthetic", ""),
+        "direction": "reverse",
+        "student_accuracy": accuracy,
+        "weak_accuracy": 0.5 + 0.1 * table["weight"].fillna(0.3) + 0.001 * table["seed"],
+        "mean_teacher_accuracy": 0.54,
+        "agreed_accuracy": 0.9 + 0.01 * table["seed"],
+        "largest_weight": 0.6 + 0.01 * table["seed"],
+        "label_entropy": 1.0,
+    }
+    return complete(pd.concat([table, values], axis=1).assign(**extra), "shift")
+
+
 def everything() -> dict[str, pd.DataFrame]:
     """Cells of all experiments and studies, by folder."""
     return {
@@ -704,6 +759,8 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/gallery": gallery(),
         "published/selective": selective(),
         "published/vision": vision(),
+        "published/shift": shift(),
+        "published/shift_preferences": shift(("preferences",)),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
 

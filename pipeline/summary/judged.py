@@ -12,6 +12,7 @@ from pipeline.summary.images import IMAGES
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
 from pipeline.summary.selective import SELECTIVE
+from pipeline.summary.shift import SHIFT
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
 from pipeline.theory.selection import expected_regret_at_random
@@ -155,6 +156,7 @@ JUDGED: dict[str, Statistic] = {
     **CLASSIFICATION,
     **REFINEMENT,
     **SELECTIVE,
+    **SHIFT,
     **FEATURE_LEARNING,
     **EXPLANATIONS,
     **PREDICTIONS,
