@@ -15,10 +15,11 @@ from pipeline.summary.words import interval
 
 STUDY = "published/refinement_lm"
 SCORES = {
-    "content": "right answer likelier than a distractor",
-    "style": "answers in the style",
-    "stated": "right answer is written",
+    "content": ("a  content, by likelihood", "right answer likelier than a distractor"),
+    "style": ("b  style", "answers in the style"),
+    "stated": ("c  content, as written", "right answer is written"),
 }
+GUESSED = 0.5  # content of a model that knows nothing
 CURVES: dict[str, dict[str, Any]] = {
     "in_context": {"label": "the teacher's", "color": drawing.ROLE_COLOURS["student"], "marker": "o"},
     "gold": {
@@ -55,18 +56,18 @@ def _scores(cells: pd.DataFrame, confidence: float) -> Numbers:
 def _reading(points: list[Numbers]) -> str:
     first = next(point for point in points if point["method"] == "untuned")
     last = max((point for point in points if point["method"] == "in_context"), key=lambda point: point["n_icl"])
-    told = (f"{meaning} {interval(first[name])} to {interval(last[name])}" for name, meaning in SCORES.items())
+    told = (f"{meaning} {interval(first[name])} to {interval(last[name])}" for name, (_, meaning) in SCORES.items())
     return f"From no example to {last['n_icl']} of the teacher's: {'; '.join(told)}."
 
 
 def draw(numbers: Numbers) -> Picture:
     """A panel a score."""
     figure, panels = plt.subplots(1, 3, figsize=(drawing.WIDTH, 2.9), sharex=True)
-    for letter, name, axes in zip("abc", SCORES, panels, strict=True):
+    for (name, (title, meaning)), axes in zip(SCORES.items(), panels, strict=True):
         _curves(axes, numbers["points"], name)
-        axes.set_title(f"{letter}  {SCORES[name]}", fontweight="bold", fontsize=7.5)
-    panels[0].set_ylabel("share of answers")
-    drawing.legend_above(figure, panels[0], columns=4)
+        axes.set_title(title, fontweight="bold")
+        axes.set_ylabel(f"share: {meaning}", fontsize=8)
+    drawing.legend_above(figure, panels[0], columns=6)
     return figure
 
 
@@ -74,10 +75,13 @@ def _curves(axes: Axes, points: list[Numbers], score: str) -> None:
     sizes = sorted({point["n_icl"] for point in points})
     untuned = next(point[score] for point in points if point["method"] == "untuned")
     teacher = next(point[score] for point in points if point["method"] == "teacher")
-    if score != "content":  # the teacher has no log-probabilities
-        weak = drawing.ROLE_COLOURS["weak"]
-        axes.axhline(teacher["value"], color=weak, linestyle=(0, (4, 2)), linewidth=1)
-    axes.plot([], [], color=drawing.ROLE_COLOURS["weak"], linestyle=(0, (4, 2)), linewidth=1, label="teacher")
+    level: dict[str, Any] = {"color": drawing.ROLE_COLOURS["weak"], "linestyle": (0, (4, 2)), "linewidth": 1}
+    if score == "content":  # the teacher has no log-probabilities
+        axes.axhline(GUESSED, color=drawing.SOFT, linewidth=0.8, linestyle=":")
+    else:
+        axes.axhline(teacher["value"], **level)
+    axes.plot([], [], label="teacher", **level)
+    axes.plot([], [], color=drawing.SOFT, linewidth=0.8, linestyle=":", label="guessing")
     for offset, (method, look) in zip((-0.08, 0.0, 0.08), CURVES.items(), strict=True):
         own = sorted((point for point in points if point["method"] == method), key=lambda point: point["n_icl"])
         places = [sizes.index(point["n_icl"]) + offset for point in own]
@@ -89,7 +93,9 @@ def _curves(axes: Axes, points: list[Numbers], score: str) -> None:
         axes.plot([], [], linestyle="none", markersize=4.5, **look)
     drawing.vertical_interval(axes, 0, untuned, color=drawing.INK, marker="s")
     axes.plot([], [], linestyle="none", color=drawing.INK, marker="s", markersize=4.5, label="no example")
-    axes.set(xlabel="examples in context", ylim=(-0.04, 1.04))
+    axes.set_xlabel("examples in context")
+    if score == "style":
+        axes.set_ylim(-0.04, 1.04)
     axes.set_xticks(range(len(sizes)), [f"{size}" for size in sizes])
 
 

@@ -60,14 +60,19 @@ def _questions(loaded: Loaded, context: str, questions: Sequence[str]) -> Read:
     )
     kept = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in own], device=device)
     mask = torch.cat([torch.ones(len(own), first.shape[1], dtype=kept.dtype, device=device), kept], dim=1)
-    return Read(cache, mask, _next(loaded, cache, padded, mask)[:, -1])
+    return Read(cache, mask, _logits(loaded, _states(loaded, cache, padded, mask)[:, -1]))
 
 
-def _next(loaded: Loaded, cache: Any, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Logits (batch, tokens, words) in float32 after more tokens, whose keys and values join the cache."""
+def _states(loaded: Loaded, cache: Any, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Last states (batch, tokens, hidden) of more tokens, whose keys and values join the cache."""
     places = (mask.cumsum(dim=1) - 1).clamp_min(0)[:, -tokens.shape[1] :]
     options = {"attention_mask": mask, "position_ids": places, "past_key_values": cache, "use_cache": True}
-    states = loaded.network(input_ids=tokens, **options).last_hidden_state
+    states: torch.Tensor = loaded.network(input_ids=tokens, **options).last_hidden_state
+    return states
+
+
+def _logits(loaded: Loaded, states: torch.Tensor) -> torch.Tensor:
+    """Logits (..., words) in float32."""
     return (states @ loaded.network.get_input_embeddings().weight.T).float()
 
 
@@ -79,10 +84,10 @@ def _likelihood(loaded: Loaded, read: Read, opening: str, options: Sequence[str]
         [each + [loaded.tokenizer.pad_token_id] * (longest - len(each)) for each in own], device=device
     )
     kept = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in own], device=device)
-    after = _next(loaded, deepcopy(read.cache), tokens, torch.cat([read.mask, kept], dim=1))
-    before = torch.cat([read.logits[:, None], after[:, :-1]], dim=1).log_softmax(dim=-1)
-    each = before.gather(-1, tokens[..., None])[..., 0]
-    counted = kept * (torch.arange(longest, device=device) >= opened)
+    states = _states(loaded, deepcopy(read.cache), tokens, torch.cat([read.mask, kept], dim=1))
+    before = _logits(loaded, states[:, opened - 1 : -1]).log_softmax(dim=-1)
+    each = before.gather(-1, tokens[:, opened:, None])[..., 0]
+    counted = kept[:, opened:]
     return np.asarray(((each * counted).sum(dim=1) / counted.sum(dim=1)).double().cpu().numpy())
 
 
@@ -98,5 +103,5 @@ def _written(loaded: Loaded, read: Read, length: int) -> list[str]:
         if not going.any():
             break
         mask = torch.cat([mask, going[:, None].to(mask.dtype)], dim=1)
-        logits = _next(loaded, read.cache, chosen[:, None], mask)[:, -1]
+        logits = _logits(loaded, _states(loaded, read.cache, chosen[:, None], mask)[:, -1])
     return list(loaded.tokenizer.batch_decode(torch.stack(found, dim=1), skip_special_tokens=True))
