@@ -13,6 +13,7 @@ from tests.conftest import Tiny
 from tests.tiny_language import REVISION, WORDS, save_model, write_lines
 
 NAME = "bregman_text"
+SST2 = {"model": "minilm", "layer": 6, "pooling": "mean"}
 
 
 def tiny(folder: Path, **sizes: int) -> Tiny:
@@ -28,12 +29,8 @@ def tiny(folder: Path, **sizes: int) -> Tiny:
     block["data"] |= {"splits": 2, "datasets": {"sciq": sciq}}
     block["represent"] |= {
         "models": {"tiny": {"name": str(save_model(folder / "model")), "revision": REVISION, "licence": "MIT"}},
-        "views": {
-            name: {"model": "tiny", "layer": layer, "pooling": "last"} for name, layer in (("low", 1), ("high", 2))
-        },
-        "teacher": "low",
-        "directions": 3,
-        "students": {"sciq": "high"},
+        "views": {"sciq": {"model": "tiny", "layer": 2, "pooling": "last"}},
+        "weak": 3,
     }
     block["weak"] |= {"steps": 20, "batch_size": 10}
     block["strong"] |= {"steps": 20, "batch_size": 10, "heads": [1, 3], "forward_heads": [1], "control_heads": [3]}

@@ -1,6 +1,6 @@
 """Gain and misfit in KL on frozen features of texts: the students of `bregman`, mixtures of k softmax heads.
 
-The teacher sees a few random directions of a sentence encoder, the student all features of its own view.  The truths
+The teacher sees some random ReLU features of the student's view, which no linear function of that view is.  The truths
 are a set's labels, one-hot, which no softmax head reaches.
 """
 
@@ -64,24 +64,19 @@ class Data(Block):
 
 
 class Represent(Block):
-    """Models and views; the teacher's view, cut to random directions, and by text set the student's."""
+    """Models; by text set what the student sees of it; how many random ReLU features of that the teacher sees."""
 
     models: Annotated[dict[DottedName, Model], Field(min_length=1)]
-    views: Annotated[dict[DottedName, View], Field(min_length=1)]
+    views: Annotated[dict[Name, View], Field(min_length=1)]
     precision: Literal["bfloat16", "float32"]
     max_tokens: Count
-    teacher: Word
-    directions: Count
-    students: dict[Name, Word]
+    weak: Count
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> "Represent":
+    def _models_are_known(self) -> "Represent":
         for name, view in self.views.items():
             if view.model not in self.models:
                 raise ValueError(f"views.{name}.model is '{view.model}', which is not in represent.models")
-        for key, name in (("teacher", self.teacher), *((f"students.{k}", v) for k, v in self.students.items())):
-            if name not in self.views:
-                raise ValueError(f"{key} is '{name}'; choose from {', '.join(self.views)}")
         return self
 
 
@@ -109,9 +104,9 @@ class Settings(Block):
     evaluate: Evaluate
 
     @model_validator(mode="after")
-    def _every_set_has_a_student(self) -> "Settings":
-        if absent := set(self.data.datasets) - set(self.represent.students):
-            raise ValueError(f"represent.students names no view for {', '.join(sorted(absent))}; add it")
+    def _every_set_has_a_view(self) -> "Settings":
+        if absent := set(self.data.datasets) - set(self.represent.views):
+            raise ValueError(f"represent.views has none of {', '.join(sorted(absent))}; add it")
         return self
 
     def worlds(self) -> Iterator["World"]:
@@ -181,32 +176,37 @@ def used(name: str, chosen: Texts, own: Data) -> pd.DataFrame:
 
 
 def represent(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
-    """`<set>.<split>`: `weak.<part>` and `strong.<part>`, (n, h) float32; a unit is one set read by one model."""
+    """`<set>.<split>`: `weak.<part>` and `strong.<part>`, (n, h) float32; a unit is one set read by its model."""
     own, units = settings.represent, {}
     for dataset in settings.data.datasets:
-        seen = {name: own.views[name] for name in (own.teacher, own.students[dataset])}
-        for model in dict.fromkeys(view.model for view in seen.values()):
-            place, read_outs = models.place(own.models[model]), models.read_outs(model, seen)
-            rows = tuple(upstream["data"][dataset]["text"])
-            order = cache.Order(place.identity, own.precision, read_outs, own.max_tokens, rows)
-            units[f"{dataset}--{model}"] = (model, place, order, HOME.resolve())
+        view = own.views[dataset]
+        place, read_outs = models.place(own.models[view.model]), models.read_outs(view.model, {dataset: view})
+        order = cache.Order(
+            place.identity, own.precision, read_outs, own.max_tokens, tuple(upstream["data"][dataset]["text"])
+        )
+        units[dataset] = (view.model, place, order, HOME.resolve())
     found = pool.map(models.features, units)
-    return {world.name: views(world, settings, upstream["data"][world.name], found) for world in settings.worlds()}
+    return {
+        world.name: views(world, own, upstream["data"][world.name], found[world.dataset]) for world in settings.worlds()
+    }
 
 
-def views(world: World, settings: Settings, drawn: Arrays, found: Mapping[str, Arrays]) -> Arrays:
-    """The teacher's directions and the student's features, of mean 0 and deviation 1 on the teacher's rows."""
-    own, made = settings.represent, {}
+def views(world: World, own: Represent, drawn: Arrays, found: Arrays) -> Arrays:
+    """The student's features and ReLU of random directions of them, of mean 0 and deviation 1 on the teacher's rows."""
+    view, shown = own.views[world.dataset], drawn["rows.teacher"]
     stream = streams.generator(world.split, f"bregman_text/{world.dataset}/directions")
-    for role, name in (("weak", own.teacher), ("strong", own.students[world.dataset])):
-        view = own.views[name]
-        features = found[f"{world.dataset}--{view.model}"][f"{view.layer}.{view.pooling}"].astype(np.float64)
-        if role == "weak":
-            features = features @ stream.normal(size=(features.shape[1], own.directions))
-        shown = features[drawn["rows.teacher"]]
-        scaled = (features - shown.mean(axis=0)) / (shown.std(axis=0) + 1e-6)
-        made |= {f"{role}.{part}": scaled[drawn[f"rows.{part}"]].astype(np.float32) for part in PARTS}
-    return made
+    strong = _scaled(found[f"{view.layer}.{view.pooling}"].astype(np.float64), shown)
+    few = np.maximum(strong @ stream.normal(size=(strong.shape[1], own.weak)), 0)
+    seen = {"weak": _scaled(few, shown), "strong": strong}
+    return {
+        f"{role}.{part}": features[drawn[f"rows.{part}"]].astype(np.float32)
+        for role, features in seen.items()
+        for part in PARTS
+    }
+
+
+def _scaled(features: Array, rows: Array) -> Array:
+    return np.asarray((features - features[rows].mean(axis=0)) / (features[rows].std(axis=0) + 1e-6))
 
 
 def weak(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -296,8 +296,8 @@ def measure(world: World, settings: Settings, upstream: Mapping[str, Any]) -> It
                 "split": f"{world.split}",
                 "seed": world.split,
                 "task": 0,
-                "weak": f"{settings.represent.directions} directions of {settings.represent.teacher}",
-                "strong": settings.represent.students[world.dataset],
+                "weak": f"{settings.represent.weak} ReLU features",
+                "strong": settings.represent.views[world.dataset].model,
                 "head": "softmax",
                 "inputs": inputs,
                 "control": "" if one.told == "teacher" else one.told,
