@@ -98,11 +98,8 @@ def test_too_few_families_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"bregman_text__represent__teacher": "gpt"}, "teacher is 'gpt'; choose from minilm, smollm2-18"),
-        (
-            {"bregman_text__represent__students": {"sst2": "minilm"}},
-            "represent.students names no view for sciq; add it",
-        ),
+        ({"bregman_text__represent__views__sst2__model": "gpt"}, "views.sst2.model is 'gpt', which is not in"),
+        ({"bregman_text__represent__views": {"sst2": SST2}}, "represent.views has none of sciq; add it"),
         ({"bregman_text__strong__heads": [0]}, r"strong.heads\[0\] is 0; .*greater than or equal to 1"),
     ],
 )
