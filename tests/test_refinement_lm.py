@@ -145,7 +145,7 @@ def test_content_style_and_what_is_written_are_scored_apart() -> None:
             {"refinement_lm__labels__n_icl": [101]},
             "labels.n_icl 101 exceeds the questions for contexts, data.shown 100",
         ),
-        ({"refinement_lm__labels__contexts": 41}, "labels.contexts 41 exceeds data.asked 40; each needs a question"),
+        ({"refinement_lm__labels__contexts": 31}, "labels.contexts 31 exceeds data.asked 30; each needs a question"),
         ({"refinement_lm__weak__wrong": 1.2}, "weak.wrong is 1.2; .*less than or equal to 1"),
     ],
 )
