@@ -70,7 +70,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         | {key: (own[key] / own["weak_error"]).to_list() for key in ("gain", "misfit")}
         for shown in (texts, control)
         for (name, inputs, count), own in shown[shown["loss"] == "reverse_kl"].groupby(["dataset", "inputs", "heads"])
-        if count in (1, texts["heads"].max())
+        if count == shown["heads"].max() or (count == 1 and shown is texts)
     ]
     first = next(row for row in reach if row["generator"] == "one head")["discrepancy"]
     reading = (
@@ -221,15 +221,14 @@ def _text_points(axes: Axes, points: list[Numbers]) -> None:
     every = [value for row in points for key in ("gain", "misfit") for value in row[key]]
     ends = [min(0.0, 1.1 * min(every)), 1.1 * max(every)]
     axes.plot(ends, ends, **drawing.EQUAL)
-    most = max(row["heads"] for row in points)
     for row in points:
         name, colour, marker = SETS[row["dataset"]]
         colour = drawing.SOFT if row["control"] else colour
-        filled = {"s": 18, "color": colour, "marker": marker, "linewidths": 0}
-        empty = {"s": 18, "edgecolors": colour, "facecolors": "none", "marker": marker, "linewidths": 0.9}
-        told = f"{name}, shuffled teacher" if row["control"] else f"{name}, k = {row['heads']}"
-        label = None if row["control"] and row["heads"] != most else told
-        axes.scatter(row["gain"], row["misfit"], **(filled if row["heads"] == most else empty), label=label, zorder=3)
+        look: dict[str, Any] = {"s": 18, "color": colour, "linewidths": 0}
+        if row["heads"] == 1:
+            look = {"s": 18, "edgecolors": colour, "facecolors": "none", "linewidths": 0.9}
+        label = f"{name}, answers of other texts" if row["control"] else f"{name}, k = {row['heads']}"
+        axes.scatter(row["gain"], row["misfit"], marker=marker, label=label, zorder=3, **look)
     axes.set(xlim=ends, ylim=ends, xlabel="gain / teacher's error", ylabel="misfit / teacher's error", aspect="equal")
     axes.set_title("f  texts: gain against misfit, new texts", fontweight="bold")
     axes.legend(loc="lower right", labelspacing=0.2, handletextpad=0.2)
