@@ -15,21 +15,21 @@ from pipeline.summary.words import interval
 
 STUDY = "published/refinement_lm"
 SCORES = {
-    "content": ("a  content, by likelihood", "right answer likelier than a distractor"),
+    "content": ("a  content, by likelihood", "right likelier than a distractor"),
     "style": ("b  style", "answers in the style"),
     "stated": ("c  content, as written", "right answer is written"),
 }
 GUESSED = 0.5  # content of a model that knows nothing
 CURVES: dict[str, dict[str, Any]] = {
-    "in_context": {"label": "the teacher's", "color": drawing.ROLE_COLOURS["student"], "marker": "o"},
+    "in_context": {"label": "after the teacher's answers", "color": drawing.ROLE_COLOURS["student"], "marker": "o"},
     "gold": {
-        "label": "right answers",
+        "label": "after right answers",
         "color": drawing.INK,
         "marker": "D",
         "fillstyle": "none",
         "markeredgewidth": 1.1,
     },
-    "shuffled": {"label": "answers to other questions", "color": drawing.SOFT, "marker": "X"},
+    "shuffled": {"label": "after answers to other questions", "color": drawing.SOFT, "marker": "X"},
 }
 
 
@@ -62,12 +62,12 @@ def _reading(points: list[Numbers]) -> str:
 
 def draw(numbers: Numbers) -> Picture:
     """A panel a score."""
-    figure, panels = plt.subplots(1, 3, figsize=(drawing.WIDTH, 2.9), sharex=True)
+    figure, panels = plt.subplots(1, 3, figsize=(drawing.WIDTH, 3.2), sharex=True)
     for (name, (title, meaning)), axes in zip(SCORES.items(), panels, strict=True):
         _curves(axes, numbers["points"], name)
         axes.set_title(title, fontweight="bold")
         axes.set_ylabel(f"share: {meaning}", fontsize=8)
-    drawing.legend_above(figure, panels[0], columns=6)
+    drawing.legend_above(figure, panels[0], columns=3)
     return figure
 
 
@@ -82,12 +82,13 @@ def _curves(axes: Axes, points: list[Numbers], score: str) -> None:
         axes.axhline(teacher["value"], **level)
     axes.plot([], [], label="teacher", **level)
     axes.plot([], [], color=drawing.SOFT, linewidth=0.8, linestyle=":", label="guessing")
-    for offset, (method, look) in zip((-0.08, 0.0, 0.08), CURVES.items(), strict=True):
+    for offset, (method, look) in zip((-0.14, 0.0, 0.14), CURVES.items(), strict=True):
         own = sorted((point for point in points if point["method"] == method), key=lambda point: point["n_icl"])
         places = [sizes.index(point["n_icl"]) + offset for point in own]
         style = {key: value for key, value in look.items() if key != "label"}
-        values = [untuned["value"], *(point[score]["value"] for point in own)]
-        axes.plot([0, *places], values, color=look["color"], linewidth=0.9)
+        if len(own) > 1:
+            values = [untuned["value"], *(point[score]["value"] for point in own)]
+            axes.plot([0, *places], values, color=look["color"], linewidth=0.9)
         for place, point in zip(places, own, strict=True):
             drawing.vertical_interval(axes, place, point[score], **style)
         axes.plot([], [], linestyle="none", markersize=4.5, **look)
