@@ -483,6 +483,19 @@ def explanations(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return cells.assign(split=cells["seed"].astype(str).where(cells["panel"] != "toy", ""))
 
 
+def refinement_lm(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: style is taken over, content stays."""
+    methods = [("in_context", n) for n in (1, 2, 4, 8)] + [(name, n) for name in ("shuffled", "gold") for n in (2, 8)]
+    rows = [
+        {"panel": "sciq", "seed": seed, "method": method, "n_icl": n, "excess_risk": 0.1}
+        | {"control": method if method != "in_context" else np.nan}
+        | {"content": 0.6 + 0.01 * seed, "style": 0.1 * n + 0.01 * seed, "stated": 0.1 + 0.01 * seed}
+        for seed in seeds
+        for method, n in [*methods, ("untuned", 0), ("teacher", 0)]
+    ]
+    return _of_risks(rows, "refinement_lm")
+
+
 def _of_risks(rows: list[dict], experiment: str) -> pd.DataFrame:
     cells = pd.DataFrame(rows)
     weak = cells.get("weak", "weak")
@@ -528,6 +541,26 @@ def bregman(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     }
     extra |= {"weak_accuracy": 0.6, "student_accuracy": 0.7 + 0.01 * table["seed"]}
     return complete(pd.concat([table, values], axis=1).assign(**extra), "bregman")
+
+
+def bregman_text(splits: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of mixed heads on two text sets: heads help, rows that were learned from are nearer to equality."""
+    students = [("reverse_kl", count, np.nan) for count in (1, 100, 500)]
+    students += [("forward_kl", 1, np.nan), ("reverse_kl", 1, "shuffled"), ("reverse_kl", 500, "shuffled")]
+    table = pd.DataFrame(
+        {"dataset": dataset, "inputs": inputs, "loss": loss, "heads": heads, "control": control, "seed": split}
+        for dataset in ("sst2", "sciq")
+        for inputs in ("fresh", "reused")
+        for loss, heads, control in students
+        for split in splits
+    )
+    values = measures(np.random.default_rng(9), len(table), 0.0, 0.0)
+    short = values["misfit"] * np.where(table["inputs"] == "fresh", 0.2, 0.01) * (1 + 1 / table["heads"])
+    values = values.assign(cross_term=short, gain=values["misfit"] - short)
+    values = values.assign(weak_error=values["student_error"] + values["gain"])
+    extra = {"panel": "text", "split": table["seed"].astype(str), "weak": "w", "strong": "s", "direction": "reverse"}
+    extra |= {"weak_accuracy": 0.6, "student_accuracy": 0.7 + 0.01 * table["seed"]}
+    return complete(pd.concat([table, values], axis=1).assign(**extra), "bregman_text")
 
 
 def gallery(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
@@ -751,11 +784,13 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/refinement": refinement(),
         "published/refinement_learned": refinement_learned(),
         "published/refinement_style": refinement_style(),
+        "published/refinement_lm": refinement_lm(),
         "published/feature_learning": feature_learning(),
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/bregman": bregman(),
         "published/essays": essays(),
         "published/explanations": explanations(),
+        "published/bregman_text": bregman_text(),
         "published/gallery": gallery(),
         "published/selective": selective(),
         "published/vision": vision(),

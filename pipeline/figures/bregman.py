@@ -1,4 +1,4 @@
-"""Gain and misfit beyond squared loss: exact projections, and students that mix k heads."""
+"""Gain and misfit beyond squared loss: exact projections, and students that mix k heads, on texts as well."""
 
 from typing import Any
 
@@ -12,10 +12,12 @@ from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.predictions import discrepancy_over_weak_error
-from pipeline.summary.tables import Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, span
 
-STUDY = "published/bregman"
+STUDY, TEXT = "published/bregman", "published/bregman_text"
+SETS = {"sst2": ("SST-2", "#0072B2", "o"), "sciq": ("SciQ", "#D55E00", "s")}
+ROWS = {"fresh": {}, "reused": {"fillstyle": "none", "markeredgewidth": 1.1}}  # texts on which a student is measured
 GENERATORS = {
     "squared": ("squared", "#0072B2", "o"),
     "kl": ("KL", "#D55E00", "s"),
@@ -58,12 +60,25 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         for count, own in synthetic.query("outside == 0 and loss == 'reverse_kl'").groupby("heads")
         if own["classes"].nunique() > 1
     ]
+    texts, control = tables[TEXT], controls_of(tables, TEXT)
+    text_heads = [
+        {"dataset": name, "inputs": inputs, "loss": loss, **_along(own, "heads", settings, "split", TEXT)}
+        for (name, inputs, loss), own in texts.groupby(["dataset", "inputs", "loss"])
+    ]
+    text_points = [
+        {"dataset": name, "inputs": inputs, "heads": int(count), "control": shown is control}
+        | {key: (own[key] / own["weak_error"]).to_list() for key in ("gain", "misfit")}
+        for shown in (texts, control)
+        for (name, inputs, count), own in shown[shown["loss"] == "reverse_kl"].groupby(["dataset", "inputs", "heads"])
+        if count == shown["heads"].max() or (count == 1 and shown is texts)
+    ]
     first = next(row for row in reach if row["generator"] == "one head")["discrepancy"]
     reading = (
         f"One head: (gain - misfit) / weak error goes from {interval(plain(first[0]))} on truths within reach to "
         f"{interval(plain(first[-1]))} on those that are not."
     )
     found = {"points": points, "reach": reach, "heads": heads, "classes": classes}
+    found |= {"text_heads": text_heads, "text_points": text_points}
     return plain({"reading": reading, "confidence": settings.confidence, **found})
 
 
@@ -76,24 +91,26 @@ def _by_outside(main: pd.DataFrame) -> list[tuple[str, pd.DataFrame, str]]:
     return [(f"{outside:g} out of reach", own, "seed") for outside, own in main.groupby("outside")]
 
 
-def _along(cells: pd.DataFrame, column: str, settings: Intervals, unit: str = "seed") -> Numbers:
+def _along(cells: pd.DataFrame, column: str, settings: Intervals, unit: str = "seed", table: str = STUDY) -> Numbers:
     """By the values of a column: gain less misfit, over seeds or splits, and the truth's distance, both scaled."""
     found: Numbers = {column: [], "discrepancy": [], "distance": []}
     for value, own in cells.groupby(column):
         units = [discrepancy_over_weak_error(part) for _, part in own.groupby(unit)]
         found[column].append(value)
-        found["discrepancy"].append(over_units("discrepancy", units, settings.confidence, overlap(STUDY, unit)))
+        found["discrepancy"].append(over_units("discrepancy", units, settings.confidence, overlap(table, unit)))
         found["distance"].append(own["epsilon"].mean() / own["weak_error"].mean())
     return found
 
 
 def draw(numbers: Numbers) -> Picture:
-    """Gain against misfit, and gain less misfit by distance, number of heads and number of classes."""
-    figure, grid = plt.subplots(2, 2, figsize=(drawing.WIDTH, 6.6))
+    """Gain against misfit, and gain less misfit by distance, number of heads and number of classes; texts below."""
+    figure, grid = plt.subplots(3, 2, figsize=(drawing.WIDTH, 9.8))
     _points(grid[0, 0], numbers["points"])
     _reach(grid[0, 1], numbers["reach"])
     _heads(grid[1, 0], numbers["heads"])
     _classes(grid[1, 1], numbers["classes"])
+    _text_heads(grid[2, 0], numbers["text_heads"])
+    _text_points(grid[2, 1], numbers["text_points"])
     return figure
 
 
@@ -176,6 +193,47 @@ def _classes(axes: Axes, rows: list[Numbers]) -> None:
     axes.legend(labelspacing=0.2)
 
 
+def _text_heads(axes: Axes, rows: list[Numbers]) -> None:
+    axes.axhline(0, color=drawing.INK, linewidth=0.8, zorder=1)
+    for row in rows:
+        name, colour, marker = SETS[row["dataset"]]
+        look: dict[str, Any] = {"color": colour, "marker": marker}
+        if row["loss"] == "reverse_kl":
+            look |= ROWS[row["inputs"]]
+            axes.plot(row["heads"], [one["value"] for one in row["discrepancy"]], color=colour, linewidth=0.9)
+            told = {"fresh": "new texts", "reused": "texts it learned from"}[row["inputs"]]
+            axes.plot([], [], linestyle="none", markersize=4.5, label=f"{name}, {told}", **look)
+        elif row["inputs"] == "fresh":
+            look |= {"marker": "x", "markeredgewidth": 1.1}  # off to the right, or they would hide those of reverse KL
+        else:
+            continue
+        for place, estimate in zip(row["heads"], row["discrepancy"], strict=True):
+            beside = place * (1.15 if row["loss"] == "forward_kl" else 1)
+            drawing.vertical_interval(axes, beside, estimate, **look)
+    axes.plot([], [], linestyle="none", color=drawing.INK, marker="x", markersize=4.5, label="forward KL, new texts")
+    axes.set(xscale="log", xlabel="heads k", ylabel=DISCREPANCY)
+    axes.set_title("e  texts: mixtures of k heads", fontweight="bold")
+    axes.legend(labelspacing=0.2, handletextpad=0.4)
+
+
+def _text_points(axes: Axes, points: list[Numbers]) -> None:
+    points = [row for row in points if row["inputs"] == "fresh"]
+    every = [value for row in points for key in ("gain", "misfit") for value in row[key]]
+    ends = [min(0.0, 1.1 * min(every)), 1.1 * max(every)]
+    axes.plot(ends, ends, **drawing.EQUAL)
+    for row in points:
+        name, colour, marker = SETS[row["dataset"]]
+        colour = drawing.SOFT if row["control"] else colour
+        look: dict[str, Any] = {"s": 18, "color": colour, "linewidths": 0}
+        if row["heads"] == 1:
+            look = {"s": 18, "edgecolors": colour, "facecolors": "none", "linewidths": 0.9}
+        label = f"{name}, answers of other texts" if row["control"] else f"{name}, k = {row['heads']}"
+        axes.scatter(row["gain"], row["misfit"], marker=marker, label=label, zorder=3, **look)
+    axes.set(xlim=ends, ylim=ends, xlabel="gain / teacher's error", ylabel="misfit / teacher's error", aspect="equal")
+    axes.set_title("f  texts: gain against misfit, new texts", fontweight="bold")
+    axes.legend(loc="lower right", labelspacing=0.2, handletextpad=0.2)
+
+
 def words(numbers: Numbers) -> str:
     """Spans of each panel."""
     points = [value for row in numbers["points"] for value in row["misfit"]]
@@ -185,18 +243,25 @@ def words(numbers: Numbers) -> str:
         f"{interval(row['discrepancy'][-1])}"
         for row in numbers["heads"]
     )
+    texts = "; ".join(
+        f"{SETS[row['dataset']][0]}, {row['inputs']} rows ({row['loss'].replace('_', ' ')}) "
+        f"{interval(row['discrepancy'][0])} to {interval(row['discrepancy'][-1])}"
+        for row in numbers["text_heads"]
+    )
     return (
         f"Projections on a convex class: gain {span(gains)}, misfit {span(points)} of the teacher's error. Gain less "
-        f"misfit by the same error, fewest to most heads: {heads}. {numbers['reading']}"
+        f"misfit by the same error, fewest to most heads: {heads}. On texts: {texts}. {numbers['reading']}"
     )
 
 
 FIGURES = {
     "bregman": Figure(
         source="mulgund2025",
-        cells=(STUDY,),
+        cells=(STUDY, TEXT),
         caption="Gain and misfit beyond squared loss: projections for any Bregman divergence, mixtures of k heads. "
-        "In panel c the interval of the digits at one head reaches beyond the picture.",
+        "In panel c the interval of the digits at one head reaches beyond the picture. Panels e and f: frozen "
+        "features of SST-2 and SciQ, on new texts and on those that the student learned from (whose true labels it "
+        "never saw); hollow points in f mix one head, filled ones the most; grey: answers for other texts.",
         shows="gain against misfit for any Bregman divergence; what mixing k heads brings",
         numbers=numbers,
         draw=draw,

@@ -48,7 +48,20 @@ def mean_style(cells: pd.DataFrame) -> float:
     return float(cells["style"].mean())
 
 
+def mean_stated(cells: pd.DataFrame) -> float:
+    """Share of answers in which the right one is written."""
+    return float(cells["stated"].mean())
+
+
 REFINEMENT = {
     function.__name__: function
-    for function in (decay_over_derived, risk_beyond_best_naive, least_risk, mean_excess_risk, mean_content, mean_style)
+    for function in (
+        decay_over_derived,
+        risk_beyond_best_naive,
+        least_risk,
+        mean_excess_risk,
+        mean_content,
+        mean_style,
+        mean_stated,
+    )
 }
