@@ -141,8 +141,8 @@ def test_statistics_of_weights_and_accuracies_by_hand() -> None:
     ]
     cells = pd.DataFrame(rows)
     assert shift.most_weight_of_best(cells) == 0.1
-    assert shift.weights_follow_accuracy(cells) == pytest.approx(-0.5)
-    assert np.isnan(shift.weights_follow_accuracy(cells.assign(weight=0.25)))
+    assert shift.weight_rank_correlation(cells) == pytest.approx(-0.5)
+    assert np.isnan(shift.weight_rank_correlation(cells.assign(weight=0.25)))
     others = [known | {"method": name, "student_accuracy": 0.4, "weight": np.nan} for name in shift.BASELINES]
     others.append(known | {"method": "raven", "student_accuracy": 0.5, "weight": np.nan})
     assert shift.improvement_over_baselines(pd.concat([cells, pd.DataFrame(others)])) == pytest.approx(0.25)

@@ -17,7 +17,7 @@ BASELINES = (
 )
 
 
-def weights_follow_accuracy(cells: pd.DataFrame) -> float:
+def weight_rank_correlation(cells: pd.DataFrame) -> float:
     """Rank correlation of weight and accuracy over the teachers of each domain, averaged over domains and seeds.
 
     NaN where no weights differ.
@@ -69,7 +69,7 @@ def _weighted(cells: pd.DataFrame) -> pd.DataFrame:
 SHIFT = {
     function.__name__: function
     for function in (
-        weights_follow_accuracy,
+        weight_rank_correlation,
         most_weight_of_best,
         most_weight_off_one_teacher,
         mean_control_weight,
