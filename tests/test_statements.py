@@ -242,4 +242,4 @@ def test_one_that_leans_is_found(text: str) -> None:
 def test_every_claim_of_a_paper_has_a_topic_of_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     topics = {claim.topic for claim in claims.read() if claim.kind == "claim"}
-    assert None not in topics and max(len(topic or "") for topic in topics) <= 80 and len(topics) <= 50
+    assert None not in topics and max(len(topic or "") for topic in topics) <= 80 and len(topics) <= 60
