@@ -14,7 +14,7 @@ from pipeline.figures.gain_against_misfit import axis_limits, square
 from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain, ratio_over_units
 from pipeline.summary.images import excess_out_of_reach
-from pipeline.summary.tables import Tables
+from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, span
 
 STUDY = "published/vision"
@@ -52,7 +52,7 @@ def focus(cells: pd.DataFrame) -> pd.DataFrame:
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Points, accuracies and PGR by weak labels, and parts of gain and misfit, over seeds."""
-    cells = focus(tables[STUDY])
+    cells = focus(pd.concat([tables[STUDY], controls_of(tables, STUDY)], ignore_index=True))
     final = cells[cells["epoch"] == cells["epoch"].max()]
     last = final[final["n_train"] == final["n_train"].max()]
     real = without_controls(last)

@@ -8,9 +8,9 @@ def mean_worst_accuracy(cells: pd.DataFrame) -> float:
     return float(cells["worst_accuracy"].mean())
 
 
-def mean_train_slope(cells: pd.DataFrame) -> float:
-    """Mean norm of the gradient of the label's log-probability in the masked inputs, where the student was trained."""
-    return float(cells["train_slope"].mean())
+def largest_train_slope(cells: pd.DataFrame) -> float:
+    """Largest mean norm of the gradient of the label's log-probability in masked inputs, on the student's own rows."""
+    return float(cells["train_slope"].max())
 
 
-EXPLANATIONS = {function.__name__: function for function in (mean_worst_accuracy, mean_train_slope)}
+EXPLANATIONS = {function.__name__: function for function in (mean_worst_accuracy, largest_train_slope)}
