@@ -5,18 +5,18 @@ the class away in training and is random in the test.  `toy`: two features, of w
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from sklearn.datasets import load_digits
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Evaluate, means
+from pipeline.experiments.refined import Evaluate, means
 from pipeline.measures import squared
 from pipeline.models import explained
 from pipeline.models.explained import Recipe
@@ -84,38 +84,12 @@ class Weak(Block):
     training: explained.Training
 
 
-class Sweep(Block):
-    """Strengths: penalties on the gradient, radii of perturbations; what the sum of both takes as penalty."""
-
-    penalties: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    radii: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    beside: Positive
-
-    def recipes(self) -> list[Recipe]:
-        """Every method with each of its strengths."""
-        moved = [Recipe(method, 0.0, radius) for method in ("average", "pgd", "interval") for radius in self.radii]
-        penalised = [Recipe("gradient", penalty) for penalty in self.penalties]
-        both = [Recipe("interval_gradient", self.beside, radius) for radius in self.radii]
-        return [Recipe("erm"), *penalised, *moved, *both]
-
-
-class Carried(Block):
-    """Strengths of the students of a weak teacher and of other masks, fixed beforehand: one of each method."""
-
-    penalty: Positive
-    radius: Positive
-
-    def recipes(self) -> list[Recipe]:
-        """A recipe a method."""
-        return [Recipe("gradient", self.penalty), Recipe("pgd", 0.0, self.radius), Recipe("interval", 0.0, self.radius)]
-
-
 class Strong(Block):
     """Sweeps by world, and what is carried over from that of digits."""
 
-    decoy: Sweep
-    toy: Sweep
-    carried: Carried
+    decoy: explained.Sweep
+    toy: explained.Sweep
+    carried: explained.Carried
 
     @model_validator(mode="after")
     def _carried_is_swept(self) -> "Strong":

@@ -9,59 +9,21 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds, Word
 from pipeline.core.parallel import Pool
+from pipeline.experiments.refined import Angle, Evaluate, WeakPairs, means, room
 from pipeline.measures import squared
-from pipeline.summary.metrics import ends, nested
-from pipeline.theory import intervals, refinement
+from pipeline.summary.metrics import nested
+from pipeline.theory import refinement
 
 Array = np.ndarray
 DRAWLESS = ("naive", "untuned")  # in the limit of endless labels
 KEYS = ("method", "n_icl", "eta", "dependence")
-CONTROLS = ("untuned", "gold", "bayes", "teacher")  # of the learned students
 TOLERANCE = (1e-8, 1e-5, "sums of exponentials in float64; not measured on another processor")
-
-
-def room(concepts: int, dimension: int) -> None:
-    """Raise ValueError where the dimension does not hold the concepts and the teacher's own direction."""
-    if concepts >= dimension:
-        raise ValueError(
-            f"{concepts} orthonormal concepts and the teacher's own direction need a dimension of at least "
-            f"{concepts + 1}, not {dimension}; raise dimension or lower concepts"
-        )
-
-
-def within_training(longest: int, trained: int, kind: str, questions: int, parts: int = 1) -> None:
-    """Raise ValueError where contexts are longer than in pretraining, or leave no question out.
-
-    kind: what a context holds, the key of ``trained`` under `represent`.  Contexts come from one of ``parts`` equal
-    parts of the questions.
-    """
-    if longest > trained:
-        raise ValueError(
-            f"labels.n_icl {longest} exceeds the {trained} {kind} of the contexts in pretraining; lower it or raise "
-            f"represent.{kind}"
-        )
-    if longest >= questions // parts:
-        raise ValueError(
-            f"labels.n_icl {longest} leaves no question out of its own context; raise data.questions {questions} above "
-            f"{parts * (longest + 1) - 1}"
-        )
-
-
-def holds_a_pair(n_icl: tuple[int, ...]) -> tuple[int, ...]:
-    """Numbers of weak pairs, not all 0: refinement without any pair is the control."""
-    if max(n_icl) == 0:
-        raise ValueError("only empty contexts, which refine nothing; add a number of weak pairs above 0")
-    return n_icl
-
-
-Angle = Annotated[float, Field(ge=0, le=90)]
-WeakPairs = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(holds_a_pair)]
 
 
 class Case(Block):
@@ -113,12 +75,6 @@ class Strong(Block):
     """Strengths of the pull to the source."""
 
     etas: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):
@@ -342,22 +298,3 @@ def sizes_of(method: str, head: str, settings: Settings) -> dict[str, Any]:
     if method in ("refined", "in_context"):
         return found | {"n_icl": settings.labels.n_icl if head == "limit" else sizes}
     return found | {"control": method}
-
-
-def told(name: str) -> dict[str, Any]:
-    """What a student's name `<method>.<size>` says: the size is its pull to the source or else its pairs in context."""
-    method, _, size = name.partition(".")
-    return {
-        "method": method,
-        "control": method if method in CONTROLS else np.nan,
-        "n_icl": int(size) if size and method != "naive" else np.nan,
-        "eta": float(size) if method == "naive" else np.nan,
-    }
-
-
-def means(members: list[pd.DataFrame], columns: tuple[str, ...], confidence: float) -> dict[str, Any]:
-    """Means of some columns over seeds with their intervals."""
-    return {
-        name: ends(intervals.over_units([float(member[name].mean()) for member in members], confidence))
-        for name in columns
-    }

@@ -23,8 +23,7 @@ from pipeline.core.parallel import Pool
 from pipeline.experiments.bregman.settings import Counts
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.settings import Model
-from pipeline.experiments.refinement import Evaluate, means
-from pipeline.experiments.refinement_style import row
+from pipeline.experiments.refined import Evaluate, means, row
 from pipeline.language import answering, loading
 from pipeline.summary.metrics import nested
 

@@ -20,8 +20,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refinement import Evaluate, WeakPairs, means, told, within_training
-from pipeline.measures import squared
+from pipeline.experiments.refined import Evaluate, WeakPairs, means, row, told, within_training
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
 
@@ -177,27 +176,19 @@ def network(seed: int, settings: Settings) -> sequences.Sequences:
     return sequences.made(seed, shape.network, ITEM * (shape.examples + 1), words, words)
 
 
-def logits(model: sequences.Sequences, tokens: Array) -> torch.Tensor:
-    """Logits (count, positions, words) after tokens (count, positions)."""
-    words = model.enter.in_features
-    return model(nn.functional.one_hot(torch.from_numpy(np.ascontiguousarray(tokens)), words).float())
-
-
 def next_token(model: sequences.Sequences, tokens: Array) -> torch.Tensor:
     """Mean cross-entropy of what follows a question: a question is given, not foretold."""
     target = torch.from_numpy(tokens[:, 1:].copy())
     target[:, ITEM - 1 :: ITEM] = -100
-    return nn.functional.cross_entropy(logits(model, tokens[:, :-1]).flatten(0, 1), target.flatten(), ignore_index=-100)
+    return nn.functional.cross_entropy(
+        sequences.logits(model, tokens[:, :-1]).flatten(0, 1), target.flatten(), ignore_index=-100
+    )
 
 
 def written(model: sequences.Sequences, context: Array, questions: Array) -> Array:
     """Items (count, 4) that the model writes greedily after contexts (count, tokens) for questions (count,)."""
-    tokens = np.concatenate([context, questions[:, None]], axis=1)
-    for _ in range(ITEM - 1):
-        with torch.no_grad():
-            following = logits(model, tokens)[:, -1].argmax(dim=-1).numpy()
-        tokens = np.concatenate([tokens, following[:, None]], axis=1)
-    return tokens[:, -ITEM:]
+    asked = np.concatenate([context, questions[:, None]], axis=1)
+    return sequences.continued(model, asked, ITEM - 1)[:, -ITEM:]
 
 
 def weak(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -310,7 +301,7 @@ def tune(
 
     def loss(step: int) -> torch.Tensor:
         rows = items[stream.integers(len(items), size=own.batch_size)]
-        answers, target = logits(student, rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
+        answers, target = sequences.logits(student, rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
         log = answers.log_softmax(dim=-1)
         share = trust * min(1.0, 5 * step / own.steps)
         value = (1 - share) * nn.functional.nll_loss(log.flatten(0, 1), target.flatten())
@@ -318,7 +309,7 @@ def tune(
             value = value - share * log.max(dim=-1).values.mean()
         if eta:
             with torch.no_grad():
-                before = logits(source, rows[:, :-1]).log_softmax(dim=-1)
+                before = sequences.logits(source, rows[:, :-1]).log_softmax(dim=-1)
             value = value + eta * (before.exp() * (before - log)).sum(dim=-1).mean()
         return value
 
@@ -350,15 +341,3 @@ def scored(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.DataF
                 for half, rows in (("seen", language.seen), ("held_out", ~language.seen)):
                     trio = (language.scores(each[rows[each[:, 0]]]) for each in (teacher, items, made["gold."]))
                     yield row(*trio).assign(questions=half, n_train=settings.labels.items, **known)
-
-
-def row(weak: Array, student: Array, ceiling: Array) -> pd.DataFrame:
-    """Measures from scores (2, questions); (2, contexts * questions) of answers in context."""
-    repeated = student.shape[1] // weak.shape[1]
-    weak, ceiling = (np.tile(each, repeated) for each in (weak, ceiling))
-    truth = np.ones(2 * student.shape[1])
-    columns = squared.measure(truth, *(each.reshape(1, -1) for each in (weak, student, ceiling)), np.array([np.nan]))
-    content, style = student.mean(axis=1)
-    known = {"dataset": "tokens", "weak": "teacher", "strong": "transformer", "head": "finetuned", "task": 0}
-    own = {"excess_risk": columns["student_error"], "content": content, "style": style, "n_eval": student.shape[1]}
-    return pd.DataFrame(columns).assign(**own, **known)

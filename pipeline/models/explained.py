@@ -5,10 +5,11 @@ the number of networks.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from pipeline.core import streams
@@ -46,6 +47,32 @@ class Recipe(NamedTuple):
     def name(self) -> str:
         """As part of the name of an item."""
         return f"{self.method}-{self.penalty:g}-{self.radius:g}"
+
+
+class Sweep(Block):
+    """Strengths: penalties on the gradient, radii of perturbations; what the sum of both takes as penalty."""
+
+    penalties: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    radii: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    beside: Positive
+
+    def recipes(self) -> list[Recipe]:
+        """Every method with each of its strengths."""
+        moved = [Recipe(method, 0.0, radius) for method in ("average", "pgd", "interval") for radius in self.radii]
+        penalised = [Recipe("gradient", penalty) for penalty in self.penalties]
+        both = [Recipe("interval_gradient", self.beside, radius) for radius in self.radii]
+        return [Recipe("erm"), *penalised, *moved, *both]
+
+
+class Carried(Block):
+    """Strengths of the students of a weak teacher and of other masks, fixed beforehand: one of each method."""
+
+    penalty: Positive
+    radius: Positive
+
+    def recipes(self) -> list[Recipe]:
+        """A recipe a method."""
+        return [Recipe("gradient", self.penalty), Recipe("pgd", 0.0, self.radius), Recipe("interval", 0.0, self.radius)]
 
 
 class Step(NamedTuple):

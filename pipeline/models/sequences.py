@@ -76,6 +76,22 @@ def train(model: nn.Module, loss: Callable[[int], Tensor], settings: Training) -
     return losses
 
 
+def logits(model: Sequences, tokens: np.ndarray) -> Tensor:
+    """Logits (count, positions, words) after tokens (count, positions)."""
+    words = model.enter.in_features
+    shown = nn.functional.one_hot(torch.from_numpy(np.ascontiguousarray(tokens)), words).float()
+    return model(shown)  # type: ignore[no-any-return]
+
+
+def continued(model: Sequences, tokens: np.ndarray, length: int) -> np.ndarray:
+    """Tokens (count, positions) and as many more as ``length``, each the likeliest after those before it."""
+    for _ in range(length):
+        with torch.no_grad():
+            following = logits(model, tokens)[:, -1].argmax(dim=-1).numpy()
+        tokens = np.concatenate([tokens, following[:, None]], axis=1)
+    return tokens
+
+
 def rise_and_cosine(step: int, steps: int) -> float:
     """Share of the learning rate at a step, counted from 0."""
     rise = max(1, steps // 10)
