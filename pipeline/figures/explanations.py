@@ -164,7 +164,7 @@ def _students(axes: Axes, numbers: Numbers) -> None:
 
 def words(numbers: Numbers) -> str:
     """Worst classes and students."""
-    return str(numbers["reading"])
+    return _reading(numbers)
 
 
 FIGURES = {

@@ -102,7 +102,7 @@ def _curves(axes: Axes, points: list[Numbers], score: str) -> None:
 
 def words(numbers: Numbers) -> str:
     """First and last point of the curves."""
-    return str(numbers["reading"])
+    return _reading(numbers["points"])
 
 
 FIGURES = {
