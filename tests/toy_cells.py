@@ -660,7 +660,7 @@ def selective(units: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for pik in auroc
         for share in (0.25, 1.0)
     ]
-    names = ("sst2", "sciq", "clusters", "clusters-right")
+    names = ("sst2", "sciq", "boolq", "clusters", "clusters-right")
     table = pd.DataFrame([row | {"dataset": name, "unit": unit} for row in rows for name in names for unit in units])
     drawn, generator = table["dataset"].str.startswith("clusters"), np.random.default_rng(10)
     table["control"] = table.get("control").where(table["pik"] != "shuffled_ik", "shuffled_ik")

@@ -18,6 +18,7 @@ STUDY = "published/selective"
 DATASETS = {
     "sst2": "SST-2",
     "sciq": "SciQ",
+    "boolq": "BoolQ",
     "clusters": "clusters",
     "clusters-right": "teacher right",
 }
@@ -42,7 +43,7 @@ METHODS = {
     "strong model, asked": Method({"method": "self"}, {"color": "#D55E00", "marker": "<"}, "self_accuracy"),
     "selected by P(IK)": Method({"method": "selection", "pik": "own"}, SELECTED),
     "selected, smoothed": Method({"method": "full", "pik": "own"}, SELECTED),
-    "… P(IK) of other task": Method({"method": "full", "pik": "other"}, {"color": "#CC79A7", "marker": "P"}),
+    "… P(IK) of other tasks": Method({"method": "full", "pik": "other"}, {"color": "#CC79A7", "marker": "P"}),
     "… by margin": Method({"method": "full", "pik": "margin"}, {"color": "#7A5C00", "marker": "s"}),
     "true labels of P(IK)": Method({"method": "gold"}, {"color": drawing.INK, "marker": "*"}),
     "ceiling": Method({"method": "naive"}, drawing.role_style("ceiling"), "ceiling_accuracy"),
@@ -52,14 +53,14 @@ METHODS = {
 }
 SELECTORS = {
     "own": ("P(IK) of the task", {"color": "#01665E", "marker": "D"}),
-    "other": ("P(IK) of the other task", {"color": "#CC79A7", "marker": "P"}),
+    "other": ("P(IK) of other tasks", {"color": "#CC79A7", "marker": "P"}),
     "margin": ("margin", {"color": "#7A5C00", "marker": "s"}),
     "shuffled_ik": ("shuffled P(IK)", GREY),
 }
 SWEPT = {
     ("selection", "own"): ("selected", {"color": "#01665E", "marker": "D"}),
     ("full", "own"): ("selected, smoothed", {"color": "#0072B2", "marker": "^"}),
-    ("selection", "other"): ("selected, other task", {"color": "#CC79A7", "marker": "P"}),
+    ("selection", "other"): ("selected, other tasks", {"color": "#CC79A7", "marker": "P"}),
 }
 
 
