@@ -69,7 +69,8 @@ def run(studies: Sequence[Experiment], replace: bool = False) -> None:
 def report(study: Experiment) -> None:
     """Print what each pair of teacher and student came to; draw the figures of data of one's own."""
     table = cells.read(publish.folder(study.name) / "cells.csv")
-    print(pairs.table(table, config.intervals().confidence, designs.overlap(study.name, "seed")))
+    told = pairs.table(table, config.intervals().confidence, designs.overlap(study.name, "seed"))
+    print(told or f"`python -m pipeline.show {study.name}` prints its table")
     from pipeline.figures import __main__ as drawn  # slow to import
     from pipeline.figures import of_source
 

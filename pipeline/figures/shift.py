@@ -115,7 +115,7 @@ def methods(study: str, cells: pd.DataFrame, settings: Intervals) -> Numbers:
     single = final[final["method"] == "single"]
     own |= {name: single[single["control"] == name] for name in ("shuffled", "constant")}
     own["gold"] = final[final["method"] == "gold"]
-    agreed = final[final["method"] == "uniform"].groupby("seed")["agreed_accuracy"].mean()
+    agreed = final[final["method"] == "uniform"].groupby("seed")["agreed_accuracy"].mean().dropna()
     found = {name: over_seeds(study, part, by_seed(part), settings) for name, part in own.items()}
     return {**found, "agreed": over_seeds(study, final, agreed, settings)}
 
