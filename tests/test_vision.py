@@ -133,6 +133,7 @@ def test_a_class_has_its_images(study: Callable[..., None], tmp_path: Path) -> N
 MISTAKES = (
     (("weak", "labels"), [49], "weak.labels asks for 49 of 48 images"),
     (("strong", "epochs"), [2, 1], "give them rising"),
+    (("weak", "channels"), [4, 5, 6, 7, 8, 9, 10], "7 times, and nothing is left; give at most"),
     (("represent", "rungs", "first", "network"), "none", "'none', not among networks"),
     (("data", "teacher"), 150, "leave at least 100"),
     (("data", "floor"), 0.09, "floor 0.09 times 12 classes leaves nothing"),

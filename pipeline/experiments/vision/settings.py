@@ -167,6 +167,11 @@ class Settings(Block):
                 raise ValueError(
                     f"{key} asks for {max(counts)} of {getattr(self.data, part)} images; lower it, or raise data.{part}"
                 )
+        if self.data.side >> len(self.weak.channels) == 0:
+            raise ValueError(
+                f"weak.channels halve a side of {self.data.side} {len(self.weak.channels)} times, and nothing is left; "
+                f"give at most {self.data.side.bit_length() - 1}"
+            )
         if list(self.strong.epochs) != sorted(self.strong.epochs):
             raise ValueError(f"strong.epochs are {list(self.strong.epochs)}; give them rising")
         return self
