@@ -1,14 +1,16 @@
 """Mixed heads on frozen features of texts, from texts to cells, on a tiny set and a tiny network; bad input."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.core import artifacts, cells, experiments, stage
+from pipeline.core import cells, experiments
 from pipeline.core.errors import InputError
 from pipeline.experiments import bregman_text as study
+from tests import small_study
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, WORDS, save_model, write_lines
 
@@ -37,29 +39,18 @@ def tiny(folder: Path, **sizes: int) -> Tiny:
     return settings
 
 
-def run(folder: Path, settings: Tiny, *verbs: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("W2S_WORKERS", "1")
-        settings.write(folder)
-        for verb in verbs:
-            stage.run(verb, NAME)
+bundle = partial(small_study.bundle, NAME)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which every verb has run once."""
     folder = tmp_path_factory.mktemp(NAME)
-    run(folder, tiny(folder), *experiments.VERBS)
-    return folder
-
-
-def bundle(home: Path, verb: str) -> artifacts.Bundle:
-    return artifacts.Bundle(home / "artifacts" / verb / NAME)
+    return small_study.ran(NAME, folder, tiny(folder))
 
 
 def test_every_student_has_a_row_on_new_texts_and_on_its_own(home: Path) -> None:
-    table = cells.read(home / f"artifacts/results/{NAME}/cells.csv")
+    table = small_study.table(NAME, home)
     assert not table.duplicated([*cells.KEYS, *study.KEYS]).any() and len(table) == 2 * 2 * 4
     np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
     assert table.groupby("inputs")["n_eval"].unique().map(list).to_dict() == {"fresh": [22], "reused": [24]}
@@ -92,7 +83,7 @@ def test_too_few_families_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="text set 'sciq': 70 families of texts are fewer than the 84 rows of its parts"
     ):
-        run(tmp_path, tiny(tmp_path, test=40), "data")
+        small_study.ran(NAME, tmp_path, tiny(tmp_path, test=40), "data")
 
 
 @pytest.mark.parametrize(

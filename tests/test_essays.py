@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipeline.models import ridge
 from pipeline.summary import domains, tables
 from pipeline.summary.domains import Domain, Pair
 from pipeline.theory.intervals import Estimate
-from tests import toy_cells
+from tests import small_study, toy_cells
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, WORDS, save_model
 
@@ -76,13 +77,11 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def run() -> pd.DataFrame:
-    for verb in experiments.VERBS:
-        stage.run(verb, "essays")
-    return cells.read(Path("artifacts/results/essays/cells.csv"))
+    small_study.run("essays")
+    return small_study.table("essays", Path())
 
 
-def bundle(verb: str) -> artifacts.Bundle:
-    return artifacts.Bundle(artifacts.folder(verb, "essays"))
+bundle = partial(small_study.bundle, "essays", Path())
 
 
 def test_essays_become_cells_on_all_labels_and_on_fewer(study: Write) -> None:

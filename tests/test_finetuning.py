@@ -1,6 +1,7 @@
 """Finetuning along training, from texts to cells, on a tiny set and a tiny network; parts, controls, kept runs."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,17 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.core import artifacts, cells, experiments, stage
+from pipeline.core import cells, experiments
 from pipeline.core.errors import InputError
 from pipeline.experiments.finetuning import data, evaluate
 from pipeline.experiments.finetuning.common import training
 from pipeline.language import following, loading
 from pipeline.language.following import Classifier, Training
 from pipeline.summary.estimates import over_units_and_rows
+from tests import small_study
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, WORDS, save_model, write_lines
 
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 STUDY = "finetuning"
 Block = dict[str, Any]
 
@@ -58,38 +59,29 @@ def tiny(block: Block, model: Path, folder: Path) -> None:
     block["evaluate"].update(bins=4, resamples=100)
 
 
+run = partial(small_study.run, STUDY)
+table = partial(small_study.table, STUDY)
+bundle = partial(small_study.bundle, STUDY)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which every verb has run once."""
     folder = tmp_path_factory.mktemp(STUDY)
-    with pytest.MonkeyPatch.context() as patch:
-        settle(folder, patch)
-        run()
-    return folder
+    return small_study.ran(STUDY, folder, small(folder))
+
+
+def small(folder: Path, change: Callable[[Block], None] = lambda block: None) -> Tiny:
+    """Settings of the tiny study, changed at will; its network and data lie in the folder."""
+    settings, model = Tiny(), folder / "model"
+    tiny(settings[STUDY], model if model.exists() else save_model(model), folder / "data")
+    change(settings[STUDY])
+    return settings
 
 
 def settle(folder: Path, patch: pytest.MonkeyPatch, change: Callable[[Block], None] = lambda block: None) -> None:
-    """Work in a folder that holds the tiny study, changed at will."""
-    patch.chdir(folder)
-    patch.setenv("W2S_WORKERS", "1")
-    settings = Tiny()
-    model = folder / "model"
-    tiny(settings[STUDY], model if model.exists() else save_model(model), folder / "data")
-    change(settings[STUDY])
-    settings.write(folder)
-
-
-def run(*verbs: str) -> None:
-    for verb in verbs or VERBS:
-        stage.run(verb, STUDY)
-
-
-def table(home: Path) -> pd.DataFrame:
-    return cells.read(home / f"artifacts/results/{STUDY}/cells.csv")
-
-
-def bundle(home: Path, verb: str) -> artifacts.Bundle:
-    return artifacts.Bundle(home / "artifacts" / verb / STUDY)
+    """Work in a folder that holds it."""
+    small_study.settle(folder, patch, small(folder, change))
 
 
 def test_every_student_has_a_row_a_look_and_one_where_it_would_stop(home: Path) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core import artifacts, cells, experiments, stage
+from pipeline.core import cells, experiments
 from pipeline.core.errors import InputError
 from pipeline.experiments import refinement_lm as study
 from pipeline.language import answering, loading
+from tests import small_study
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, WORDS, save_model, write_lines
 
@@ -84,17 +85,11 @@ def tiny(folder: Path) -> Tiny:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which every verb has run once."""
     folder = tmp_path_factory.mktemp(NAME)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("W2S_WORKERS", "1")
-        tiny(folder).write(folder)
-        for verb in experiments.VERBS:
-            stage.run(verb, NAME)
-    return folder
+    return small_study.ran(NAME, folder, tiny(folder))
 
 
 def test_every_method_has_a_row_a_seed_and_size(home: Path) -> None:
-    table = cells.read(home / f"artifacts/results/{NAME}/cells.csv")
+    table = small_study.table(NAME, home)
     assert not table.duplicated([*cells.KEYS, *study.KEYS]).any()
     np.testing.assert_allclose(table["misfit"] - table["gain"], 2 * table["cross_term"], atol=1e-9)
     sizes = table.groupby("method")["n_icl"].unique().map(list).to_dict()
@@ -103,7 +98,7 @@ def test_every_method_has_a_row_a_seed_and_size(home: Path) -> None:
 
 
 def test_no_question_is_of_two_seeds_and_sources_share_their_contexts(home: Path) -> None:
-    data = artifacts.Bundle(home / f"artifacts/data/{NAME}")
+    data = small_study.bundle(NAME, home, "data")
     assert not set(data["seed-0"]["question"]) & set(data["seed-3"]["question"])
     settings = study.Settings.model_validate_json(json.dumps(_json(home)))
     shown = {}

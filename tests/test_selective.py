@@ -2,25 +2,25 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from scipy.sparse import csr_array
 from transformers import AutoModelForCausalLM
 
-from pipeline.core import artifacts, cells, experiments, stage
+from pipeline.core import cells, experiments, stage
 from pipeline.core.errors import InputError
 from pipeline.experiments.selective import data, evaluate, labels, represent
 from pipeline.experiments.selective.common import graph, units
 from pipeline.language import loading
+from tests import small_study
 from tests.conftest import Tiny
 from tests.tiny_language import REVISION, save_model, write_lines
 
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 STUDY = "selective"
 Block = dict[str, Any]
 
@@ -81,34 +81,23 @@ def tiny(block: Block, model: Path, folder: Path) -> None:
     block["evaluate"].update(bins=4, resamples=100)
 
 
+table = partial(small_study.table, STUDY)
+bundle = partial(small_study.bundle, STUDY)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which every verb has run once."""
     folder = tmp_path_factory.mktemp(STUDY)
-    with pytest.MonkeyPatch.context() as patch:
-        settle(folder, patch)
-        for verb in VERBS:
-            stage.run(verb, STUDY)
-    return folder
+    return small_study.ran(STUDY, folder, small(folder))
 
 
-def settle(folder: Path, patch: pytest.MonkeyPatch, change: Callable[[Block], None] = lambda block: None) -> None:
-    """Work in a folder that holds the tiny study, changed at will."""
-    patch.chdir(folder)
-    patch.setenv("W2S_WORKERS", "1")
-    settings = Tiny()
-    model = folder / "model"
+def small(folder: Path, change: Callable[[Block], None] = lambda block: None) -> Tiny:
+    """Settings of the tiny study, changed at will; its network and data lie in the folder."""
+    settings, model = Tiny(), folder / "model"
     tiny(settings[STUDY], model if model.exists() else save_tied(model), folder / "data")
     change(settings[STUDY])
-    settings.write(folder)
-
-
-def table(home: Path) -> pd.DataFrame:
-    return cells.read(home / f"artifacts/results/{STUDY}/cells.csv")
-
-
-def bundle(home: Path, verb: str) -> artifacts.Bundle:
-    return artifacts.Bundle(home / "artifacts" / verb / STUDY)
+    return settings
 
 
 def test_rows_are_told_apart_and_keep_the_identity(home: Path) -> None:
@@ -229,7 +218,7 @@ def test_bad_input_is_told(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any, verbs: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "artifacts").symlink_to(home / "artifacts") if verbs != ("data",) else None
-    settle(tmp_path, monkeypatch, change)
+    small_study.settle(tmp_path, monkeypatch, small(tmp_path, change))
     with pytest.raises(InputError, match=message):
         stage.run(verbs[0], STUDY)
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.core import artifacts, cells, experiments, stage
+from pipeline.core import artifacts, cells, experiments
 from pipeline.core.errors import InputError
 from pipeline.experiments.vision import represent
 from pipeline.experiments.vision.common import anatomy, controls
 from pipeline.experiments.vision.evaluate import KEYS
 from pipeline.models.vision import efficientnet
+from tests import small_study
 from tests.tiny_images import CLASSES, archive, image, members, packed, tiny_study
 
-VERBS = ("data", "represent", "weak", "labels", "strong", "evaluate")
 Block = dict[str, Any]
 # Of the wheels' state dicts: sha256 of their sorted lines `name shape`, and the parameters.
 WHEELS = {
@@ -35,9 +36,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     return tiny_study(tmp_path, monkeypatch)
 
 
-def run(*verbs: str) -> None:
-    for verb in verbs or VERBS:
-        stage.run(verb, "vision")
+run = partial(small_study.run, "vision")
 
 
 def test_every_student_has_its_cell_and_its_parts_sum_to_the_whole(
