@@ -13,15 +13,16 @@ from pydantic import Field, model_validator
 
 from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, DottedName, Fraction, Name, Seed, Word
+from pipeline.core.config import Block, Count, DottedName, Name, Seed
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
 from pipeline.experiments.bregman.evaluate import columns
 from pipeline.experiments.bregman.labels import FLOOR
-from pipeline.experiments.bregman.settings import Counts, Training
-from pipeline.experiments.finetuning.data import families
+from pipeline.experiments.bregman.settings import Counts, Evaluate, Training
+from pipeline.experiments.finetuning.data import families_of
+from pipeline.experiments.finetuning.settings import Pooled
 from pipeline.experiments.preferences.common import models, sources, texts
-from pipeline.experiments.preferences.settings import Model, TextSet, View
+from pipeline.experiments.preferences.settings import Model, View, known
 from pipeline.language import cache
 from pipeline.measures.classification import agreement
 from pipeline.models.softmax import combined
@@ -42,25 +43,12 @@ TOLERANCE = (1e-4, 1e-2, "heads trained by torch in float32, features read in bf
 OVERLAP = {"split": 0.334}
 
 
-class Texts(TextSet):
-    """A pool of texts with labels 0 or 1: one text is used of each family, which shares a prompt or words in a row."""
-
-    separator: Word | None = "\n"
-    shared_words: Count | None = None
-
-    @model_validator(mode="after")
-    def _is_a_pool_of_texts(self) -> "Texts":
-        if self.task != "classification" or isinstance(self.source, dict) and set(self.source) != {"pool"}:
-            raise ValueError("give the task classification and a source with the one part pool")
-        return self
-
-
 class Data(Block):
-    """Text sets; ``seed`` draws the texts that are used, each split parts them anew."""
+    """Text sets; ``seed`` draws the texts that are used, one of each family, and each split parts them anew."""
 
     seed: Seed
     splits: Count
-    datasets: Annotated[dict[Name, Texts], Field(min_length=1)]
+    datasets: Annotated[dict[Name, Pooled], Field(min_length=1)]
 
 
 class Represent(Block):
@@ -75,8 +63,7 @@ class Represent(Block):
     @model_validator(mode="after")
     def _models_are_known(self) -> "Represent":
         for name, view in self.views.items():
-            if view.model not in self.models:
-                raise ValueError(f"views.{name}.model is '{view.model}', which is not in represent.models")
+            known(f"represent.views.{name}.model", view.model, "represent.models", self.models)
         return self
 
 
@@ -86,12 +73,6 @@ class Strong(Training):
     heads: Counts
     forward_heads: Counts
     control_heads: Counts
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):
@@ -159,11 +140,11 @@ def data(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping
     return items
 
 
-def used(name: str, chosen: Texts, own: Data) -> pd.DataFrame:
+def used(name: str, chosen: Pooled, own: Data) -> pd.DataFrame:
     """One text a family, as many as the parts need: no two rows are related."""
     table = texts.formatted(name, "pool", sources.tables(name, chosen)["pool"], chosen, own.seed)
     table = table.drop_duplicates("text", ignore_index=True)
-    family = families(table["text"], chosen.shared_words) if chosen.shared_words else pd.factorize(table["prompt"])[0]
+    family = families_of(table, chosen)
     stream, needed = streams.generator(own.seed, f"bregman_text/{name}"), sum(chosen.sizes.values())
     order = stream.permutation(len(table))
     firsts = stream.permutation(order[np.unique(family[order], return_index=True)[1]])

@@ -12,7 +12,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.gain_against_misfit import axis_limits, square
 from pipeline.summary import designs
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_means, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import number
 
@@ -76,9 +76,7 @@ def _pair(cells: pd.DataFrame, confidence: float, overlap: float) -> Numbers:
 
 
 def _mean(cells: pd.DataFrame, column: str, confidence: float, overlap: float) -> Numbers:
-    return over_units(
-        f"mean_{column}", [float(own.mean()) for _, own in cells.groupby("seed")[column]], confidence, overlap
-    )._asdict()
+    return over_means(f"mean_{column}", cells, column, confidence, overlap)._asdict()
 
 
 def _reading(found: Numbers) -> str:

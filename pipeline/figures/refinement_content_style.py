@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_means, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import number
 
@@ -60,10 +60,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
 
 
 def _scores(cells: pd.DataFrame, confidence: float) -> Numbers:
-    return {
-        name: over_units(f"share_{name}", [float(own.mean()) for _, own in cells.groupby("seed")[name]], confidence)
-        for name in ("content", "style")
-    }
+    return {name: over_means(f"share_{name}", cells, name, confidence) for name in ("content", "style")}
 
 
 def _reading(points: list[Numbers]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Picture
 
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_means, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval
 
@@ -48,9 +48,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
 
 
 def _scores(cells: pd.DataFrame, confidence: float) -> Numbers:
-    return {
-        name: over_units(f"share_{name}", cells.groupby("seed")[name].mean().to_list(), confidence) for name in SCORES
-    }
+    return {name: over_means(f"share_{name}", cells, name, confidence) for name in SCORES}
 
 
 def _reading(points: list[Numbers]) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.summary.designs import overlap
-from pipeline.summary.estimates import over_units, plain
+from pipeline.summary.estimates import over_means, over_units, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval
 
@@ -109,9 +109,7 @@ def _over(rows: pd.DataFrame, column: str, settings: Intervals) -> Any:
     """Mean of a column over splits or seeds, of each the mean over teachers and sources of P(IK)."""
     unit = "split" if (rows["split"] != "").all() else "seed"
     # All of them are shares; a name that says so cuts their intervals at 0 and 1.
-    return over_units(
-        f"share_{column}", rows.groupby(unit)[column].mean().to_list(), settings.confidence, overlap(STUDY, unit)
-    )
+    return over_means(f"share_{column}", rows, column, settings.confidence, overlap(STUDY, unit), unit)
 
 
 def _along(rows: pd.DataFrame, column: str, settings: Intervals) -> Numbers:

@@ -12,7 +12,7 @@ from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.gain_against_misfit import axis_limits, square
 from pipeline.summary.designs import overlap
-from pipeline.summary.estimates import over_units, plain, ratio_over_units
+from pipeline.summary.estimates import over_means, over_units, plain, ratio_over_units
 from pipeline.summary.images import excess_out_of_reach
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, span
@@ -75,8 +75,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
         {"n_train": int(count), **{part: _mean(own, part, settings) for part in BY_LABELS}}
         for count, own in taught[taught["weak"] == middle].groupby("n_train")
     ]
-    every = over_units("gain", soft.groupby("seed")["gain"].mean().to_list(), settings.confidence, _shared())
-    apart = over_units("misfit", soft.groupby("seed")["misfit"].mean().to_list(), settings.confidence, _shared())
+    every, apart = (_mean(soft, name, settings) for name in ("gain", "misfit"))
     reached = [excess_out_of_reach(own) for _, own in soft.groupby("seed")]
     share = over_units("excess_out_of_reach", reached, settings.confidence, _shared())
     reading = (
@@ -116,7 +115,7 @@ def _ordered(cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _mean(cells: pd.DataFrame, column: str, settings: Intervals) -> Any:
-    return over_units(column, cells.groupby("seed")[column].mean().to_list(), settings.confidence, _shared())
+    return over_means(column, cells, column, settings.confidence, _shared())
 
 
 def _by_labels(cells: pd.DataFrame, settings: Intervals) -> Numbers:

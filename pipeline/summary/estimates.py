@@ -30,6 +30,13 @@ def over_units(statistic: str, values: Sequence[float], confidence: float, overl
     return within_range(statistic, estimate)
 
 
+def over_means(
+    statistic: str, cells: pd.DataFrame, column: str, confidence: float, overlap: float = 0.0, unit: str = "seed"
+) -> Estimate:
+    """The same of a column of cells, of each unit the mean."""
+    return over_units(statistic, cells.groupby(unit)[column].mean().to_list(), confidence, overlap)
+
+
 def within_range(statistic: str, estimate: Estimate) -> Estimate:
     """An interval cut where the statistic cannot be, as a share below 0."""
     least, most = _range(statistic)

@@ -16,7 +16,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.finetuning.settings import Data, Settings, Texts
+from pipeline.experiments.finetuning.settings import Data, Pooled, Settings, Texts
 from pipeline.experiments.preferences.common import sources, texts
 
 Array = np.ndarray
@@ -36,13 +36,18 @@ def prepare(name: str, chosen: Texts, data: Data) -> tuple[pd.DataFrame, dict[in
     """One set: the rows that some seed uses, and each seed's parts as places among them."""
     table = texts.formatted(name, "pool", sources.tables(name, chosen)["pool"], chosen, data.seed)
     table = table.drop_duplicates("text", ignore_index=True)
-    family = families(table["text"], chosen.shared_words) if chosen.shared_words else pd.factorize(table["prompt"])[0]
+    family = families_of(table, chosen)
     parts = {seed: divided(name, family, chosen, data.seed, seed) for seed in data.seeds}
     used = np.unique(np.concatenate([rows for own in parts.values() for rows in own.values()]))
     table = table.assign(family=family)[["text", "label", "family"]].iloc[used].reset_index(drop=True)
     return table, {
         seed: {part: np.searchsorted(used, rows) for part, rows in own.items()} for seed, own in parts.items()
     }
+
+
+def families_of(table: pd.DataFrame, chosen: Pooled) -> Array:
+    """Number of the family of each row of a formatted table, (n,): by shared words where they are asked for."""
+    return families(table["text"], chosen.shared_words) if chosen.shared_words else pd.factorize(table["prompt"])[0]
 
 
 def families(rows: Sequence[str], words: int) -> Array:

@@ -13,8 +13,8 @@ CONTROLS = ("random", "shuffled", "teachers_labels", "itself")
 Epochs = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
-class Texts(TextSet):
-    """A text set in one pool: rows of the teacher (truth), of the student (weak) and of the fixed test and validation.
+class Pooled(TextSet):
+    """A text set in one pool.
 
     Texts with one prompt before the separator belong together, or those that share so many words in a row: no such
     family is in two parts.
@@ -22,14 +22,19 @@ class Texts(TextSet):
 
     separator: Word | None = "\n"
     shared_words: Count | None = None
-    validation: Count
 
     @model_validator(mode="after")
-    def _is_a_pool_of_texts(self) -> "Texts":
+    def _is_a_pool_of_texts(self) -> "Pooled":
         named = self.source.splits if isinstance(self.source, Hub) else self.source
         if self.task != "classification" or set(named) != {"pool"}:
             raise ValueError("give the task classification and a source with the one part pool")
         return self
+
+
+class Texts(Pooled):
+    """Rows of the teacher (truth), of the student (weak) and of the fixed test and validation."""
+
+    validation: Count
 
 
 class Data(Block):

@@ -15,7 +15,7 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.finetuning.data import families
+from pipeline.experiments.finetuning.data import families_of
 from pipeline.experiments.preferences.common import sources, texts
 from pipeline.experiments.selective.settings import PARTS, Asked, Case, Data, Settings
 
@@ -40,7 +40,7 @@ def prepare(name: str, chosen: Asked, data: Data) -> tuple[pd.DataFrame, pd.Data
     table = texts.formatted(name, "pool", sources.tables(name, chosen)["pool"], chosen, data.seed)
     order = streams.generator(data.seed, f"selective/{name}/rows").permutation(len(table))
     table = table.iloc[order].reset_index(drop=True)
-    family = families(table["text"], chosen.shared_words) if chosen.shared_words else pd.factorize(table["prompt"])[0]
+    family = families_of(table, chosen)
     table = table.assign(family=family).drop_duplicates("family")[["text", "label"]]
     number = sum(part_sizes(chosen).values())
     shots = examples(table.iloc[number:], chosen.shots)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import Tensor
 
 Array = np.ndarray
@@ -92,9 +93,7 @@ def fit(
 
 def predict(features: Array, heads: Array) -> Array:
     """Probabilities in float64: (n, d) and (..., d, C) -> (..., n, C)."""
-    logits = features.astype(np.float64) @ heads.astype(np.float64)
-    odds = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(odds / odds.sum(-1, keepdims=True))
+    return np.asarray(softmax(features.astype(np.float64) @ heads.astype(np.float64), axis=-1))
 
 
 def targets(p: Tensor, weights: Tensor, logq: Tensor, rules: Sequence[Rule], done: float) -> Tensor:
@@ -125,9 +124,7 @@ def onto_simplex(weights: Tensor, pools: Tensor) -> Tensor:
 
 def tempered(labels: Array, temperature: float) -> Array:
     """p^(1 / temperature), renormalised: (..., C)."""
-    logits = np.log(np.maximum(labels, 1e-12)) / temperature
-    odds = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(odds / odds.sum(-1, keepdims=True))
+    return np.asarray(softmax(np.log(np.maximum(labels, 1e-12)) / temperature, axis=-1))
 
 
 def matched(labels: Array) -> Array:
