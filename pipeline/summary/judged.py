@@ -6,12 +6,11 @@ from scipy import stats
 
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
-from pipeline.summary.explanations import EXPLANATIONS
+from pipeline.summary.columns import COLUMNS
 from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.images import IMAGES
 from pipeline.summary.predictions import PREDICTIONS
 from pipeline.summary.refinement import REFINEMENT
-from pipeline.summary.selective import SELECTIVE
 from pipeline.summary.shift import SHIFT
 from pipeline.summary.statistics import STATISTICS, Statistic, gain_over_misfit, pooled_rho
 from pipeline.theory import bounds
@@ -31,11 +30,6 @@ def example_violation(pairs: pd.DataFrame) -> float:
     return float(((pairs["student_error"] - pairs["teacher_error"]).abs() - pairs["width"]).max())
 
 
-def mean_weak_error(cells: pd.DataFrame) -> float:
-    """Mean error of the teachers: the scale on which gain and misfit of a seed or data set live."""
-    return float(cells["weak_error"].mean())
-
-
 def mean_log_weak_error(cells: pd.DataFrame) -> float:
     """Mean logarithm of the teachers' errors: a difference of two is the logarithm of a ratio."""
     return float(np.log(cells["weak_error"]).mean())
@@ -49,6 +43,11 @@ def regret_beyond_largest(cells: pd.DataFrame) -> float:
 def train_bound_violation(cells: pd.DataFrame) -> float:
     """Most by which any student misses the explicit bound on the molecules it was fitted on, as a share of misfit."""
     return float(((cells["train_bound"] - cells["train_gain"]) / cells["train_misfit"]).max())
+
+
+def largest_train_slope(cells: pd.DataFrame) -> float:
+    """Largest mean norm of the gradient of the label's log-probability in masked inputs, on the student's own rows."""
+    return float(cells["train_slope"].max())
 
 
 def train_gain_over_misfit(cells: pd.DataFrame) -> float:
@@ -115,29 +114,9 @@ def share_pgr_undefined(cells: pd.DataFrame) -> float:
     return float((cells["pgr_defined"] == 0).mean())
 
 
-def mean_error_correlation(cells: pd.DataFrame) -> float:
-    """Correlation of the student's errors with its teacher's: residuals, or indicators of a wrong label."""
-    return float(cells["error_correlation"].mean())
-
-
-def mean_student_error(cells: pd.DataFrame) -> float:
-    """Mean error of the students."""
-    return float(cells["student_error"].mean())
-
-
-def mean_truth_variance(cells: pd.DataFrame) -> float:
-    """Mean variance of the true labels: the error of their mean."""
-    return float(cells["truth_variance"].mean())
-
-
 def mean_log_student_error(cells: pd.DataFrame) -> float:
     """Mean logarithm of the students' errors: a difference of two is the logarithm of a ratio."""
     return float(np.log(cells["student_error"]).mean())
-
-
-def mean_copied(cells: pd.DataFrame) -> float:
-    """Share of the teacher's errors that the students repeat."""
-    return float(cells["copied"].mean())
 
 
 def _regret_beyond(cells: pd.DataFrame, other: str, sample: str) -> float:
@@ -154,23 +133,22 @@ def _by_lot(draws: list[pd.DataFrame]) -> float:
 JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
+    **COLUMNS,
     **REFINEMENT,
-    **SELECTIVE,
     **SHIFT,
     **FEATURE_LEARNING,
-    **EXPLANATIONS,
     **PREDICTIONS,
     **IMAGES,
     **{
         function.__name__: function
         for function in (
             identity_residual,
-            mean_weak_error,
             example_violation,
             mean_log_weak_error,
             regret_beyond_largest,
             train_bound_violation,
             train_gain_over_misfit,
+            largest_train_slope,
             mean_room,
             median_gap_over_misfit,
             gain_over_misfit_by_law,
@@ -181,10 +159,6 @@ JUDGED: dict[str, Statistic] = {
             regret_beyond_weak_error,
             performance_gap_recovered,
             share_pgr_undefined,
-            mean_copied,
-            mean_error_correlation,
-            mean_student_error,
-            mean_truth_variance,
             mean_log_student_error,
         )
     },

@@ -33,35 +33,11 @@ def least_risk(cells: pd.DataFrame) -> float:
     return -float(cells["excess_risk"].min())
 
 
-def mean_excess_risk(cells: pd.DataFrame) -> float:
-    """Mean excess risk, in squared label units."""
-    return float(cells["excess_risk"].mean())
-
-
-def mean_content(cells: pd.DataFrame) -> float:
-    """Share of questions answered with the right fact."""
-    return float(cells["content"].mean())
-
-
-def mean_style(cells: pd.DataFrame) -> float:
-    """Share of answers in the style asked for."""
-    return float(cells["style"].mean())
-
-
-def mean_stated(cells: pd.DataFrame) -> float:
-    """Share of answers in which the right one is written."""
-    return float(cells["stated"].mean())
-
-
 REFINEMENT = {
     function.__name__: function
     for function in (
         decay_over_derived,
         risk_beyond_best_naive,
         least_risk,
-        mean_excess_risk,
-        mean_content,
-        mean_style,
-        mean_stated,
     )
 }

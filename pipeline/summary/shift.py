@@ -41,11 +41,6 @@ def most_weight_off_one_teacher(cells: pd.DataFrame) -> float:
     return float(1 - cells["largest_weight"].min())
 
 
-def mean_control_weight(cells: pd.DataFrame) -> float:
-    """Mean weight of the teacher that knows nothing, added to the pool."""
-    return float(cells["control_weight"].mean())
-
-
 def most_control_weight(cells: pd.DataFrame) -> float:
     """Largest weight that the teacher that knows nothing, added to the pool, has in any of them."""
     return float(cells["control_weight"].max())
@@ -72,7 +67,6 @@ SHIFT = {
         weight_rank_correlation,
         most_weight_of_best,
         most_weight_off_one_teacher,
-        mean_control_weight,
         most_control_weight,
         improvement_over_baselines,
     )
