@@ -20,6 +20,9 @@ MEANS = {
     "mean_control_weight": "control_weight",  # of the teacher that knows nothing, added to the pool
     "mean_worst_accuracy": "worst_accuracy",  # on the worst class
     "mean_explained": "explained",  # share of the variance of the teacher's probabilities that the student's explain
+    "mean_hard_error": "student_hard_error",  # on examples with a hard signal only; a half is chance
+    "mean_weak_hard_error": "weak_hard_error",
+    "mean_righted": "righted",  # of the training examples with a wrong pseudo-label those predicted with the true one
     "gain_where_right": "gain_right",  # what images on which the teacher is right add to the gain, in nats
     "gain_where_wrong": "gain_wrong",
 }

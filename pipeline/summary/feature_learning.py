@@ -18,16 +18,6 @@ BENT = (0.05, 0.45)
 SIZES = ("n_train", "dimension", "strength", "both")
 
 
-def mean_hard_error(cells: pd.DataFrame) -> float:
-    """Students' error on examples with a hard signal only; a half is chance."""
-    return float(cells["student_hard_error"].mean())
-
-
-def mean_weak_hard_error(cells: pd.DataFrame) -> float:
-    """The same of the teachers."""
-    return float(cells["weak_hard_error"].mean())
-
-
 def largest_ceiling_error(cells: pd.DataFrame) -> float:
     """Largest error of the same networks trained on true labels, over all cells."""
     return float(cells["ceiling_error"].max())
@@ -36,11 +26,6 @@ def largest_ceiling_error(cells: pd.DataFrame) -> float:
 def error_beyond_gold(cells: pd.DataFrame) -> float:
     """Mean error of students less that of the same networks on true labels: what the wrong labels cost."""
     return float((cells["student_error"] - cells["ceiling_error"]).mean())
-
-
-def mean_righted(cells: pd.DataFrame) -> float:
-    """Of the training examples with a wrong pseudo-label, the share that the student predicts with the true one."""
-    return float(cells["righted"].mean())
 
 
 def largest_unclean(cells: pd.DataFrame) -> float:
@@ -159,11 +144,8 @@ def exponents(cells: pd.DataFrame) -> Mapping[str, float]:
 FEATURE_LEARNING: dict[str, Statistic] = {
     function.__name__: function
     for function in (
-        mean_hard_error,
-        mean_weak_hard_error,
         largest_ceiling_error,
         error_beyond_gold,
-        mean_righted,
         largest_unclean,
         largest_unfitted,
         harmful_violation,
