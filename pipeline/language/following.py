@@ -44,6 +44,8 @@ class Classifier(torch.nn.Module):
         self.tokenizer, self.network, self.training_ = loaded.tokenizer, loaded.network, training
         self.head = torch.nn.Linear(loaded.hidden, 1, bias=False)
         self.to(loaded.network.device)
+        if self.head.weight.device.type == "cpu":  # a fifth faster than torch's own kernel on texts of tens of tokens
+            self.network.set_attn_implementation("eager")
 
     def forward(self, texts: Sequence[str]) -> torch.Tensor:
         """Logits, (batch,), float32."""
