@@ -26,10 +26,10 @@ def shown(name: str) -> str:
     path = place(name)
     confidence, own = config.intervals().confidence, experiments.beside_evaluate(name, "KEYS")
     overlap = dict(experiments.beside_evaluate(name, "OVERLAP"))
-    columns, unit, rows = headline.table(cells.read(path), own, confidence, overlap)
+    columns, rows = headline.table(cells.read(path), own, confidence, overlap)
     return (
-        f"{path}; means over {unit}s, in brackets {confidence * 100:g} % intervals of Student's t over them\n\n"
-        f"{headline.written(columns, unit, rows)}"
+        f"{path}; means over units, in brackets {confidence * 100:g} % intervals of Student's t over them\n\n"
+        f"{headline.written(columns, rows)}"
     )
 
 

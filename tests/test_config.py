@@ -72,6 +72,12 @@ def test_a_broken_file_is_named(text: str | None, expected: str, tmp_path: Path)
         experiments.load("synthetic", path)
 
 
+def test_diagrams_are_of_experiments(write_params: Callable[..., None]) -> None:
+    write_params(diagrams=["gone"])
+    with pytest.raises(InputError, match="params.yaml: diagrams holds 'gone', which is not in experiments; drop it"):
+        experiments.load("synthetic")
+
+
 def test_an_unknown_experiment_lists_the_known(write_params: Callable[..., None]) -> None:
     with pytest.raises(InputError, match="known: synthetic"):
         experiments.load("nothing")

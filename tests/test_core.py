@@ -156,6 +156,15 @@ def good_cells() -> pd.DataFrame:
     return pd.DataFrame({column: [1.0, 2.0] for column in cells.COLUMNS})
 
 
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    program = "from pipeline.core.errors import command_line; command_line(lambda: print('row\\n' * 100_000))"
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as run:
+        assert run.stdout and run.stderr and run.stdout.readline() == "row\n"
+        run.stdout.close()
+        assert run.stderr.read() == "" and run.wait() == 1
+
+
 def test_cells_come_back() -> None:
     artifacts.write_cells(Path("cells.csv"), good_cells())
     assert list(cells.read(Path("cells.csv"))["gain"]) == [1, 2]

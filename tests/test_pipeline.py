@@ -9,7 +9,7 @@ import pytest
 from conftest import MAIN, ROOT, Tiny, read
 
 from pipeline import keys as main_keys
-from pipeline.core import config, experiments, files, keys
+from pipeline.core import experiments, files, keys
 from pipeline.core.experiments import UPSTREAM
 from tests.clones import command, commit, copy_repository, dvc, running
 
@@ -47,8 +47,7 @@ def expanded() -> dict[str, dict]:
     stages = {}
     for name, stage in read(ROOT / "dvc.yaml")["stages"].items():
         each = stage.get("foreach")
-        names = config.experiments(ROOT / "params.yaml") if each == "${experiments}" else each
-        for item in names or ():
+        for item in read(ROOT / "params.yaml")[each.strip("${}")] if each else ():
             stages[f"{name}@{item}"] = json.loads(json.dumps(stage["do"]).replace("${item}", item))
         if each is None:
             stages[name] = stage

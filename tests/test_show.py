@@ -59,11 +59,11 @@ def cells(generator: np.random.Generator) -> pd.DataFrame:
 
 def test_a_row_a_kind_with_the_interval_over_seeds(generator: np.random.Generator) -> None:
     table = cells(generator)
-    columns, unit, rows = headline.table(artificial(table), ("epoch",), 0.95, {})
-    assert (columns, unit, [names for names, _ in rows]) == (["panel"], "seed", [("near",), ("far",)])
+    columns, rows = headline.table(artificial(table), ("epoch",), 0.95, {})
+    assert (columns, [(*row.names, row.unit) for row in rows]) == (["panel"], [("near", "seed"), ("far", "seed")])
     near = table[(table["panel"] == "near") & table["control"].isna()]
     by_seed = near.groupby("seed")["gain"].mean()
-    gain = rows[0][1]["gain"]
+    gain = rows[0].estimates["gain"]
     assert gain[0] == pytest.approx(by_seed.mean())
     assert gain[1:3] == pytest.approx(tuple(stats.ttest_1samp(by_seed, 0).confidence_interval(0.95)))
     told = headline.headlines(artificial(table), ("epoch",), "toy")

@@ -70,6 +70,12 @@ class AdamW(Block):
     weight_decay: NonNegative
 
 
+class Evaluate(Block):
+    """Uncertainty in metrics.json."""
+
+    confidence: Fraction
+
+
 class Intervals(Block):
     """How the figures and claims state uncertainty."""
 
@@ -82,7 +88,15 @@ class Root(Block):
     """What every experiment shares; the experiments' own blocks are validated by their Settings."""
 
     experiments: Names
+    diagrams: tuple[Word, ...] = ()  # which of them have reliability diagrams
     intervals: Intervals
+
+    @model_validator(mode="after")
+    def _diagrams_are_of_experiments(self) -> Self:
+        for name in self.diagrams:
+            if name not in self.experiments:
+                raise ValueError(f"diagrams holds '{name}', which is not in experiments; drop it from both or neither")
+        return self
 
 
 def experiments(path: Path = PARAMS) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The one kind of error a user causes and can mend."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -25,8 +26,12 @@ def command_line(main: Callable[[], None], without_arguments: str | None = None)
         if without_arguments and (given := words(without_arguments)):
             raise InputError(f"'{given[0]}' is no argument of this command, which takes none; --help says what it does")
         main()
+        sys.stdout.flush()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # whoever read what was printed, `head` for one, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         sys.exit(
             f"error: {error.filename or 'disk'}: {error.strerror or error}; free space or permissions, then run again"

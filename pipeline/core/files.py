@@ -65,9 +65,7 @@ def at_hand(file: File) -> bool:
 
 def is_shipped(file: File) -> bool:
     """Whether a file belongs in data/: it came with the repository, or is a user's own."""
-    sums = SHIPPED / "SHA256SUMS"
-    listed = sums.read_text(encoding="utf-8").split() if sums.exists() else []
-    return file.path in listed or Path(file.path).parts[0] == OWN
+    return file.path in _listed() or Path(file.path).parts[0] == OWN
 
 
 def mirror() -> Path:
@@ -84,9 +82,14 @@ def named(block: Any) -> Iterator[File]:
             yield from named(value)
 
 
+def _listed() -> list[str]:
+    sums = SHIPPED / "SHA256SUMS"
+    return sums.read_text(encoding="utf-8").split() if sums.exists() else []
+
+
 def _restored(path: Path) -> str:
     if SHIPPED not in path.parents:
         return "restore it"
-    if path.is_relative_to(SHIPPED / OWN):
-        return "put the file there that was recorded"
-    return f"restore it with `git checkout {path.as_posix()}`"
+    if path.relative_to(SHIPPED).as_posix() in _listed():
+        return f"restore it with `git checkout {path.as_posix()}`"
+    return "put the file there that was recorded"

@@ -14,9 +14,9 @@ from sklearn.datasets import load_digits
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Fraction, Positive, Seeds
+from pipeline.core.config import Block, Count, Evaluate, Fraction, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refined import Evaluate, means
+from pipeline.experiments.refined import means
 from pipeline.measures import squared
 from pipeline.models import explained
 from pipeline.models.explained import Recipe

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field
 
-from pipeline.core.config import Block, Fraction
 from pipeline.measures import squared
 from pipeline.summary.metrics import ends
 from pipeline.theory import intervals
@@ -51,12 +50,6 @@ def holds_a_pair(n_icl: tuple[int, ...]) -> tuple[int, ...]:
 
 Angle = Annotated[float, Field(ge=0, le=90)]
 WeakPairs = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(holds_a_pair)]
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 def told(name: str) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds, Word
+from pipeline.core.config import Block, Count, Evaluate, Fraction, NonNegative, Positive, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refined import Angle, Evaluate, WeakPairs, means, room
+from pipeline.experiments.refined import Angle, WeakPairs, means, room
 from pipeline.measures import squared
 from pipeline.summary.metrics import nested
 from pipeline.theory import refinement

@@ -15,9 +15,9 @@ from torch import nn
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, NonNegative, Positive, Seeds
+from pipeline.core.config import Block, Count, Evaluate, NonNegative, Positive, Seeds
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refined import Angle, Evaluate, WeakPairs, means, room, told, within_training
+from pipeline.experiments.refined import Angle, WeakPairs, means, room, told, within_training
 from pipeline.measures import squared
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested

@@ -16,14 +16,14 @@ from pydantic import Field, model_validator
 
 from pipeline.core import files, streams, tabular
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Seed, Seeds, Word
+from pipeline.core.config import Block, Count, Evaluate, Seed, Seeds, Word
 from pipeline.core.errors import InputError
 from pipeline.core.files import File
 from pipeline.core.parallel import Pool
 from pipeline.experiments.bregman.settings import Counts
 from pipeline.experiments.preferences.common import models
 from pipeline.experiments.preferences.settings import Model
-from pipeline.experiments.refined import Evaluate, means, row
+from pipeline.experiments.refined import means, row
 from pipeline.language import answering, loading
 from pipeline.summary.metrics import nested
 

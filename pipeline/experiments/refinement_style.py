@@ -18,9 +18,9 @@ from torch import nn
 
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Seeds, Word
+from pipeline.core.config import Block, Count, Evaluate, Fraction, NonNegative, Seeds, Word
 from pipeline.core.parallel import Pool
-from pipeline.experiments.refined import Evaluate, WeakPairs, means, row, told, within_training
+from pipeline.experiments.refined import WeakPairs, means, row, told, within_training
 from pipeline.models import sequences
 from pipeline.summary.metrics import nested
 

@@ -67,6 +67,11 @@ class Settings(Shared):
     @model_validator(mode="after")
     def _fits(self) -> "Settings":
         fits(self)
+        rows, teachers = self.data.datasets[self.data.source].sizes["truth"], len(self.represent.teachers)
+        if rows < teachers:
+            raise ValueError(
+                f"data.datasets.{self.data.source}.sizes.truth is {rows}; give each of the {teachers} teachers a pair"
+            )
         named = (*self.represent.teachers, self.represent.middle, *self.represent.student)
         for rung in named:
             known("represent.teachers, middle or student", rung, "represent.ladder", self.represent.ladder)

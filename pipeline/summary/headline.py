@@ -1,6 +1,7 @@
 """An experiment at a glance: a row a kind of student, and the few numbers that `dvc exp show` and `dvc plots` take."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,33 +18,43 @@ HEADLINES = ("gain", "gain_over_misfit")
 SHOWN = ("weak_error", "student_error", "ceiling_error", "gain", "misfit", "gain_over_misfit", "gap_recovered")
 
 
+class Row(NamedTuple):
+    """One kind of student: its names, the unit over which its means are taken, and its estimates by name."""
+
+    names: tuple[str, ...]
+    unit: str
+    estimates: dict[str, Estimate]
+
+
 def kinds(table: pd.DataFrame, own: Iterable[str]) -> tuple[list[str], pd.DataFrame]:
     """Columns that tell kinds of students apart, own ones of the experiment among them, and the cells of plain ones.
 
-    Plain: of a weak teacher, on its labels as they are, at the last epoch where there are several.
+    Plain: of a weak teacher, on its labels as they are, at the last epoch where a data set or panel has several.
     """
     plain = cells.without_controls(table)
     for column, value in PLAIN.items():
         if column in plain:
             plain = plain[plain[column].isna() | (plain[column] == value)]
     if "epoch" in plain:
-        plain = plain[plain["epoch"].isna() | (plain["epoch"] == plain["epoch"].max())]
+        places = [plain[name] for name in PLACES if name in plain]
+        last = plain.groupby(places, dropna=False)["epoch"].transform("max") if places else plain["epoch"].max()
+        plain = plain[plain["epoch"].isna() | (plain["epoch"] == last)]
     names = [name for name in (*cells.KEYS, *own) if name in plain and name not in (*UNITS, "task", "epoch", *PLAIN)]
     return [name for name in dict.fromkeys(names) if plain[name].nunique(dropna=False) > 1], plain
 
 
 def table(
     cells_: pd.DataFrame, own: Iterable[str], confidence: float, overlap: dict[str, float]
-) -> tuple[list[str], str, list[tuple[tuple[str, ...], dict[str, Estimate]]]]:
-    """Names of the kinds' columns, the unit, and of each kind its names and its estimates over units.
+) -> tuple[list[str], list[Row]]:
+    """Names of the kinds' columns, and of each kind its names, its unit and its estimates over units.
 
-    overlap: by unit, as `intervals.over_units` has it.
+    A gap is recovered only where the ceiling beats the teacher.  overlap: by unit, as `intervals.over_units` has it.
     """
     columns, plain = kinds(cells_, own)
-    unit = _unit(plain)
     grouped = plain.groupby(columns, dropna=False, sort=False) if columns else [((), plain)]
     rows = []
     for names, group in grouped:
+        unit = _unit(group)
         members = [member for _, member in group.groupby(unit, dropna=False)]
         values = {name: [_value(name, member) for member in members] for name in SHOWN}
         estimates = {
@@ -51,18 +62,22 @@ def table(
             for name, found in values.items()
             if np.isfinite(found).all()
         }
-        rows.append((tuple("" if pd.isna(part) else f"{part}" for part in names), estimates))
-    return columns, unit, rows
+        if {"weak_error", "ceiling_error"} <= set(estimates) and (
+            estimates["ceiling_error"].value >= estimates["weak_error"].value
+        ):
+            estimates.pop("gap_recovered", None)
+        rows.append(Row(tuple("" if pd.isna(part) else f"{part}" for part in names), unit, estimates))
+    return columns, rows
 
 
-def written(columns: list[str], unit: str, rows: list[tuple[tuple[str, ...], dict[str, Estimate]]]) -> str:
+def written(columns: list[str], rows: list[Row]) -> str:
     """The table as text: mean over units and its interval."""
-    shown = [name for name in SHOWN if any(name in estimates for _, estimates in rows)]
+    shown = [name for name in SHOWN if any(name in row.estimates for row in rows)]
     lines = [
-        {column: part for column, part in zip(columns, names, strict=True)}
-        | {unit + "s": str(next(iter(estimates.values())).n) if estimates else ""}
-        | {name: _interval(estimates[name]) if name in estimates else "" for name in shown}
-        for names, estimates in rows
+        {column: part for column, part in zip(columns, row.names, strict=True)}
+        | {"units": f"{next(iter(row.estimates.values())).n} {row.unit}s" if row.estimates else ""}
+        | {name: _interval(row.estimates[name]) if name in row.estimates else "" for name in shown}
+        for row in rows
     ]
     return pd.DataFrame(lines).to_string(index=False)
 
@@ -81,7 +96,7 @@ def headlines(table: pd.DataFrame, own: Iterable[str], name: str) -> dict[str, d
         if "direction" in group and (group["direction"] == "reverse").any():
             group = group[group["direction"] == "reverse"]
         _, first = next(iter(group.groupby(columns, dropna=False, sort=False))) if columns else (None, group)
-        units = [member for _, member in first.groupby(_unit(plain), dropna=False)]
+        units = [member for _, member in first.groupby(_unit(first), dropna=False)]
         told[str(value)] = {
             column: float(f"{np.mean([_value(column, member) for member in units]):.6g}") for column in HEADLINES
         }

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count, Fraction, NonNegative, Positive, Seeds
+from pipeline.core.config import Block, Count, Evaluate, Fraction, NonNegative, Positive, Seeds
 
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
@@ -153,12 +153,6 @@ class Data(Block):
     expansion: Expansion
     posterior_mean: PosteriorMean
     spiked: Spiked
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Positive, Seed, Seeds
+from pipeline.core.config import AdamW, Block, Count, Evaluate, Fraction, NonNegative, Positive, Seed, Seeds
 from pipeline.core.files import File
 
 Dataset = Literal["esol", "freesolv", "lipop"]
@@ -168,12 +168,6 @@ class Strong(Block):
 
     heads: Annotated[tuple[Head, ...], Field(min_length=1)]
     adamw: AdamW
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.config import Block, Count, Fraction, Positive, Seed
+from pipeline.core.config import Block, Count, Evaluate, Fraction, Positive, Seed
 from pipeline.experiments.molecules import settings as molecules
 
 Sizes = Annotated[tuple[Annotated[int, Field(ge=10)], ...], Field(min_length=1)]
@@ -40,12 +40,6 @@ class Strong(Block):
     folds: Annotated[int, Field(ge=2)]
     inverse_penalty: Positive
     clip: Positive
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

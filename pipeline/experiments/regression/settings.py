@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from pipeline.core.config import Block, Count, DottedName, Fraction, Name, Names, Seeds, Word
+from pipeline.core.config import Block, Count, DottedName, Evaluate, Name, Names, Seeds, Word
 from pipeline.core.files import File
 from pipeline.experiments.preferences.settings import Model, View, known
 
@@ -144,12 +144,6 @@ class Strong(Block):
     """Rungs of the students, the strongest last: controls have students on it alone."""
 
     rungs: Names
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

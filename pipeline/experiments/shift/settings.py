@@ -144,7 +144,7 @@ class Strong(Block):
     @model_validator(mode="after")
     def _starts_on_the_simplex(self) -> "Strong":
         for panel, weights in self.start.items():
-            if min(weights, default=-1) < 0 or abs(sum(weights) - 1) > 1e-6:
+            if not (min(weights, default=-1) >= 0 and abs(sum(weights) - 1) <= 1e-6):  # nor NaN
                 raise ValueError(
                     f"start.{panel} is {list(weights)}, which is off the simplex; give weights of at least 0 whose "
                     "sum is 1, or drop the key: then all teachers weigh the same"
@@ -192,6 +192,10 @@ def fits(settings: Shared) -> None:
                 f"strong.start.{world.panel} has {len(given)} weights for the {len(names)} teachers of {world.domain}; "
                 "give one each"
             )
+    panels = {world.panel for world in settings.worlds()}
+    for panel in settings.strong.start:
+        if panel not in panels:
+            raise ValueError(f"strong.start has {panel}, which is no panel; choose from {', '.join(sorted(panels))}")
 
 
 class Settings(Shared):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.config import AdamW, Block, Count, Fraction, NonNegative, Positive, Seed
+from pipeline.core.config import AdamW, Block, Count, Evaluate, Fraction, NonNegative, Positive, Seed
 
 Inputs = Literal["fresh", "reused"]
 Head = Literal["adamw", "exact"]
@@ -81,12 +81,6 @@ class Strong(Block):
     heads: Annotated[tuple[Head, ...], Field(min_length=1)]
     adamw: AdamW
     exact: Exact
-
-
-class Evaluate(Block):
-    """Uncertainty in metrics.json."""
-
-    confidence: Fraction
 
 
 class Settings(Block):

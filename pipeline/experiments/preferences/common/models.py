@@ -87,5 +87,5 @@ def check_layers(name: str, loaded: loading.Loaded, views: tuple[ReadOut, ...]) 
     for view in views:
         if view.layer > loaded.layers:
             raise InputError(
-                f"represent.ladder of {{where}}: {name} has {loaded.layers} layers, not {view.layer}; lower the layer"
+                f"represent of {{where}}: {name} has {loaded.layers} layers and a view takes {view.layer}; lower it"
             )

@@ -20,7 +20,7 @@ def tables(name: str, settings: TextSet) -> dict[str, pd.DataFrame]:
     if isinstance(settings.source, Hub):
         loaded = _from_hub(name, settings.source)
     else:
-        remedy = f"take '{name}' out of data.datasets in {{where}}"
+        remedy = f"take '{name}' out of data.datasets in a copy of {{where}}"
         paths = {part: files.found(owner, file, remedy) for part, file in settings.source.items()}
         loaded = {part: tabular.read(path, owner) for part, path in paths.items()}
     tables = {}
