@@ -30,7 +30,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     params["synthetic"]["data"]["seeds"] = [0]
     params["synthetic"]["strong"]["heads"] = ["exact"]
     main = {name: params[name] for name in ("intervals", "synthetic")}
-    (clone / "params.yaml").write_text(json.dumps({"experiments": ["synthetic"], **main}))
+    (clone / "params.yaml").write_text(json.dumps({"experiments": ["synthetic"], "diagrams": [], **main}))
     dvc(clone, "repro", TARGET)
     commit(clone, "tiny")
     return clone, {line: command(clone, "sh", "-c", line.replace("dvc ", f"{shlex.join(DVC)} ")) for line in COMMANDS}
