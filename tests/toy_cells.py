@@ -795,6 +795,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/selective": selective(),
         "published/vision": vision(),
         "published/shift": shift(),
+        "published/shift_images": shift(("images",)),
         "published/shift_preferences": shift(("preferences",)),
         "published/finetuning_sciq": finetuning("sciq", ("smollm2-3", "smollm2-6", "smollm2-12"), ("soft",)),
     }
