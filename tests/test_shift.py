@@ -1,13 +1,14 @@
 """Pools of teachers: the batched heads against autograd, corruptions by hand, what RAVEN does to a pool, bad input."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from pipeline.core import cells, experiments, stage
+from pipeline.core import artifacts, cells, experiments, stage
 from pipeline.core.errors import InputError
 from pipeline.core.experiments import VERBS
 from pipeline.experiments.shift import plans
@@ -17,6 +18,7 @@ from pipeline.models.softmax import pooled
 from pipeline.models.softmax.pooled import Rule
 from pipeline.summary import shift
 from tests.conftest import Tiny
+from tests.tiny_images import CLASSES, PER_CLASS, SIDE, archive, members
 from tests.tiny_language import REVISION, preference_set, save_model
 
 RATE = 0.05
@@ -255,6 +257,56 @@ def on_pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pd.DataFrame]
         for verb in VERBS:
             stage.run(verb, "shift_preferences")
         yield cells.read(home / "artifacts/results/shift_preferences/cells.csv")
+
+
+@pytest.fixture
+def on_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes the settings of the study on photographs: coloured squares, a network with random weights; changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("W2S_WORKERS", "1")
+    params, source = Tiny(), archive(tmp_path / "data" / "squares.zip", members())
+
+    def write(**changes: object) -> None:
+        block = params["shift_images"]
+        sizes = {"per_class": PER_CLASS, "splits": [0], "teacher": 20, "student": 50, "teachers": ["clean", "blur-1"]}
+        domains = {"own": {"corruptions": ["clean", "blur-1"], "shift": "in"}}
+        domains |= {"noise": {"corruptions": ["noise-1"], "shift": "out"}}
+        block["data"].update(source=source, classes=[*CLASSES], side=SIDE, domains=domains, **(sizes | changes))
+        block["represent"].update(network={"size": "lite0", "seed": 0}, side=32, weak=20, middle=30, strong=60)
+        for verb in ("weak", "strong"):
+            block[verb]["training"] = {"images": {"epochs": 8, "batch_size": 8, "learning_rate": 0.02}}
+        params.write(tmp_path)
+
+    write()
+    return write
+
+
+def test_heads_on_photographs_are_measured_on_both_domains(on_photographs: Callable[..., None]) -> None:
+    for verb in VERBS:
+        stage.run(verb, "shift_images")
+    found = cells.read(Path("artifacts/results/shift_images/cells.csv"))
+    assert set(found["domain"]) == {"own", "noise"} and set(found["panel"]) == {"images"}
+    drawn = artifacts.Bundle(Path("artifacts/data/shift_images"))["images-noise-s0"]
+    every = np.concatenate([drawn[f"rows.{part}"] for part in ("source", "student", "test")])
+    assert sorted(every) == list(range(len(CLASSES) * PER_CLASS))  # no image is in two parts
+    assert set(drawn["under.test"]) == {2} and set(drawn["under.source"]) == {0, 1}
+    # The colour is in the mean of a channel, which survives a random network: a student of true labels finds it.
+    gold = found[(found["method"] == "gold") & (found["domain"] == "own")]
+    assert (gold["student_accuracy"] > 0.45).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"student": 100}, "20 and student = 100 leave 70 of 210 images for the test; leave 100"),
+        ({"teachers": ["clean"]}, "fewer than two teachers"),
+        ({"teachers": ["clean", "fog-1"]}, r"data.teachers\[1\] is 'fog-1'; 'fog-1' names no corruption"),
+    ],
+)
+def test_photographs_that_do_not_suffice(changes: dict, words: str, on_photographs: Callable[..., None]) -> None:
+    on_photographs(**changes)
+    with pytest.raises(InputError, match=f"^studies/shift_images.yaml: .*{words}"):
+        experiments.load("shift_images")
 
 
 def test_heads_on_pairs_are_measured_on_both_domains(on_pairs: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval
 
-STUDY, TEXTS = "published/shift", "published/shift_preferences"
+STUDY, IMAGES, TEXTS = (f"published/{name}" for name in ("shift", "shift_images", "shift_preferences"))
 METHODS = {
     "single": "single teacher, mean",
     "naive": "naive: random teacher",
@@ -47,6 +47,7 @@ PLACES: tuple[tuple[str, str, dict[str, dict[str, str]]], ...] = (
         "corrupted digits",
         {"in their domains": {"panel": "images", "shift": "in"}, "off them": {"panel": "images", "shift": "out"}},
     ),
+    (IMAGES, "photographs", {"in their domains": {"shift": "in"}, "off them": {"shift": "out"}}),
     (TEXTS, "preferences", {"in their domains": {"shift": "in"}, "off them": {"shift": "out"}}),
 )
 LOOKS: dict[str, dict[str, Any]] = {
@@ -63,6 +64,7 @@ ABLATED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
         {"color": "#D55E00", "marker": "^"},
     ),
     "digits": (STUDY, {"panel": "images", "shift": "out"}, {"color": "#0072B2", "marker": "s"}),
+    "photographs": (IMAGES, {"shift": "out"}, {"color": "#E69F00", "marker": "v"}),
     "preferences": (TEXTS, {"shift": "out"}, {"color": "#CC79A7", "marker": "D"}),
 }
 PATHS = (("shifted", "raven"), ("confident", "raven"), ("confident", "raven_kl"))
@@ -72,7 +74,7 @@ BEYOND = "accuracy − even ensemble's"
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
     """Accuracies by method and place, weights along training and at its end, ablations against the even ensemble."""
-    every = {study: pd.concat([tables[study], controls_of(tables, study)]) for study in (STUDY, TEXTS)}
+    every = {study: pd.concat([tables[study], controls_of(tables, study)]) for study in (STUDY, IMAGES, TEXTS)}
     accuracies = [
         {
             "title": title,
@@ -189,7 +191,7 @@ def draw(numbers: Numbers) -> Picture:
     """Accuracies by method; weights along training; weights against accuracy, and the two ablations."""
     figure = plt.figure(figsize=(drawing.WIDTH, 8.6))
     above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1.5])
-    first, rest = above.subplots(1, 3), below.subplots(2, 3)
+    first, rest = above.subplots(1, 4), below.subplots(2, 3)
     for place, (axes, entry) in enumerate(zip(first, numbers["accuracies"], strict=True)):
         _accuracies(axes, entry, labelled=place == 0)
     for axes, entry in zip(rest[0], numbers["paths"], strict=True):
@@ -209,7 +211,7 @@ def draw(numbers: Numbers) -> Picture:
         "easy samples first",
         "rate of the weights",
     )
-    for letter, title, axes in zip("abcdefghi", titles, (*first, *rest.flat), strict=True):
+    for letter, title, axes in zip("abcdefghij", titles, (*first, *rest.flat), strict=True):
         axes.set_title(f"{letter}  {title}", fontweight="bold")
     drawing.legend_above(above, first[0], 3)
     handles, labels = rest[1, 1].get_legend_handles_labels()
@@ -279,7 +281,7 @@ def words(numbers: Numbers) -> str:
 FIGURES = {
     "shift": Figure(
         source="jeon2025",
-        cells=(STUDY, TEXTS),
+        cells=(STUDY, IMAGES, TEXTS),
         caption="Students of several weak teachers in the teachers' domains and off them: accuracy by method, RAVEN's "
         "weights (H off: with the teacher's entropy subtracted), its two failures. Panels g to i are off the teachers' "
         "domains (confident: where the worst teachers are the most so); in g each point is a teacher of one seed or "

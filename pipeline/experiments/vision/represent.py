@@ -14,7 +14,7 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.vision.settings import Pretrained, Represent, Settings
+from pipeline.experiments.vision.settings import Pretrained, Settings, Untrained
 from pipeline.language import packaged
 from pipeline.models.vision import reading
 
@@ -25,10 +25,11 @@ PIECE = 300  # images of a unit: a killed run loses at most one a worker
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Features by rung; a unit is a piece of the images, read by one network."""
     represent, count = settings.represent, settings.data.images
-    weights = {name: _weights(name, represent) for name in {rung.network for rung in represent.rungs.values()}}
+    named = {rung.network for rung in represent.rungs.values()}
+    files = {name: weights(f"networks.{name}", represent.networks[name]) for name in named}
     starts, units = range(0, count, PIECE), {}
     for name, rung in represent.rungs.items():
-        size, file = represent.networks[rung.network].size, weights[rung.network]
+        size, file = represent.networks[rung.network].size, files[rung.network]
         for start in starts:
             rows = slice(start, start + PIECE)
             units[f"{name}--{start}"] = (rows, upstream["data"], rung.side, size, file, HOME.resolve())
@@ -49,7 +50,7 @@ def piece(rows: slice, data: Mapping[str, Any], side: int, size: str, weights: P
             raise
         raise InputError(
             f"{weights} holds other parameters than an EfficientNet-Lite of the size {size}; correct "
-            "represent.networks of {where}"
+            "the network's size under represent of {where}"
         ) from None
 
 
@@ -61,13 +62,12 @@ def standardised(features: np.ndarray) -> np.ndarray:
     return np.divide(centred, scale, out=np.zeros_like(centred), where=varies).astype(np.float32)
 
 
-def _weights(name: str, represent: Represent) -> Path | int:
-    """File of the weights, or the seed of random ones."""
-    network = represent.networks[name]
+def weights(name: str, network: Pretrained | Untrained) -> Path | int:
+    """File of the weights, or the seed of random ones; the name is the network's key under `represent`."""
     if not isinstance(network, Pretrained):
         return network.seed
     try:
         return packaged.model(network.package, network.member, network.sha256)
     except InputError as error:
-        own = str(error).replace("preferences.represent.models", f"represent.networks.{name} in {{where}}")
+        own = str(error).replace("preferences.represent.models", f"represent.{name} in {{where}}")
         raise InputError(own) from None

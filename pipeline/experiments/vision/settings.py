@@ -34,13 +34,23 @@ def _named(entry: Any) -> str:
 Source = Annotated[Annotated[Archive, Tag("archive")] | Annotated[Hub, Tag("hub")], Discriminator(_named)]
 
 
-class Data(Block):
-    """The images, and the four parts into which every seed divides them anew; the test is what is left."""
+class Photographs(Block):
+    """Where images come from, and which are used."""
 
     source: Source
     classes: Annotated[Names, Field(min_length=2)]
     side: Annotated[int, Field(ge=8)]  # pixels of an image, which is a square
     per_class: Count  # images used of each class, the first ones
+
+    @property
+    def images(self) -> int:
+        """Images of all classes."""
+        return self.per_class * len(self.classes)
+
+
+class Data(Photographs):
+    """The images, and the four parts into which every seed divides them anew; the test is what is left."""
+
     seeds: Seeds
     teacher: Count
     student: Count
@@ -60,11 +70,6 @@ class Data(Block):
         if self.floor * len(self.classes) >= 1:
             raise ValueError(f"floor {self.floor:g} times {len(self.classes)} classes leaves nothing; lower it")
         return self
-
-    @property
-    def images(self) -> int:
-        """Images of all parts."""
-        return self.per_class * len(self.classes)
 
     @property
     def test(self) -> int:

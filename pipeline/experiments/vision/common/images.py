@@ -16,13 +16,13 @@ from PIL import Image
 from pipeline.core import artifacts, files
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
-from pipeline.experiments.vision.settings import Archive, Data, Hub
+from pipeline.experiments.vision.settings import Archive, Hub, Photographs
 
 CACHE = artifacts.ARTIFACTS / "datasets"
 LIST = "data.classes in {where}"
 
 
-def read(data: Data) -> Arrays:
+def read(data: Photographs) -> Arrays:
     """The first images of each class: `pixels` (n, side, side, 3) uint8, `labels` (n,) int64, class after class."""
     source = data.source
     found = _of_hub(source, data) if isinstance(source, Hub) else _of_archive(source, data)
@@ -56,7 +56,7 @@ def checked(image: Image.Image, place: str, side: int) -> np.ndarray:
         raise InputError(f"{place} cannot be read ({error}); restore it, or take it out") from None
 
 
-def _of_archive(source: Archive, data: Data) -> list[Iterator[np.ndarray]]:
+def _of_archive(source: Archive, data: Photographs) -> list[Iterator[np.ndarray]]:
     path = files.found("images", source, "name a set of the hub as data.source of {where}")
     try:
         archive = zipfile.ZipFile(path)
@@ -86,7 +86,7 @@ def _image(content: bytes, place: str) -> Image.Image:
         raise InputError(f"{place} is no image that can be read; restore it, or take it out") from None
 
 
-def _of_hub(source: Hub, data: Data) -> list[Iterator[np.ndarray]]:
+def _of_hub(source: Hub, data: Photographs) -> list[Iterator[np.ndarray]]:
     rows = _table(source)
     for role in ("image", "label"):
         column = getattr(source, role)
@@ -100,7 +100,7 @@ def _of_hub(source: Hub, data: Data) -> list[Iterator[np.ndarray]]:
     return [_rows(rows, np.flatnonzero(labels == label), source, data) for label in range(len(data.classes))]
 
 
-def _rows(rows: Any, chosen: np.ndarray, source: Hub, data: Data) -> Iterator[np.ndarray]:
+def _rows(rows: Any, chosen: np.ndarray, source: Hub, data: Photographs) -> Iterator[np.ndarray]:
     for row in chosen.tolist():
         yield checked(rows[row][source.image], f"{_place(data)}, row {row}", data.side)
 
@@ -119,6 +119,6 @@ def _table(source: Hub) -> Any:
         ) from None
 
 
-def _place(data: Data) -> str:
+def _place(data: Photographs) -> str:
     source = data.source
     return f"{source.name}, {source.split}" if isinstance(source, Hub) else f"{source.path}, {source.split}"
