@@ -1,4 +1,4 @@
-"""Draw a grammar and prompts.  An item a seed: `following`, `kinds`, and different prompts `train` and `test`."""
+"""Draw a grammar and prompts.  An item a seed: `following`, `kinds`, and the prompts of each part, all different."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +23,8 @@ def drawn(seed: int, data: Data) -> Arrays:
         streams.generator(seed, "contrastive/grammar"), data.words, data.kinds, data.successors, data.slips
     )
     stream, prompts = streams.generator(seed, "contrastive/prompts"), np.empty((0, data.prompt), np.int64)
-    while len(prompts) < data.train + data.test:
-        prompts = np.concatenate([prompts, language.strings(stream, data.train + data.test, data.prompt)])
+    while len(prompts) < data.prompts:
+        prompts = np.concatenate([prompts, language.strings(stream, data.prompts, data.prompt)])
         prompts = prompts[np.sort(np.unique(prompts, axis=0, return_index=True)[1])]
-    train, test = prompts[: data.train], prompts[data.train : data.train + data.test]
-    return {**language._asdict(), "train": train, "test": test}
+    parts = np.split(prompts[: data.prompts], [data.teacher, data.teacher + data.student])
+    return {**language._asdict(), **dict(zip(("teacher", "student", "test"), parts, strict=True))}

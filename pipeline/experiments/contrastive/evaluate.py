@@ -13,7 +13,7 @@ from scipy import stats
 
 from pipeline.core.parallel import Pool
 from pipeline.experiments.contrastive.represent import loaded
-from pipeline.experiments.contrastive.rewards import best, grammar_of, parts
+from pipeline.experiments.contrastive.rewards import best, grammar_of, parts, reward
 from pipeline.experiments.contrastive.settings import SHUFFLED, Settings, named
 from pipeline.experiments.refined import means
 from pipeline.measures import squared
@@ -25,7 +25,7 @@ Array = np.ndarray
 KEYS = ("method", "noise", "alpha", "temperature")
 ESTIMATES = ("transformers pretrained and aligned with torch, where rounding grows",)
 SHOWN = ("reward", "fluency", "preferred", "implicit")
-CONTROLS = {"untuned": "untuned", "weak_untuned": "untuned", "teacher": "teacher", "sampled": "teacher", "gold": "gold"}
+CONTROLS = {"untuned": "untuned", "weak_untuned": "untuned", "gold": "gold", "cong_true": "gold"}
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Any]:
@@ -39,29 +39,25 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
 
 def scored(seed: int, noise: float, settings: Settings, upstream: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Rows of one seed and noise."""
-    drawn, prompt = upstream["data"][f"seed-{seed}"], settings.data.prompt
-    language, truth = grammar_of(drawn), best(grammar_of(drawn), drawn["test"], settings.data)
+    drawn, data = upstream["data"][f"seed-{seed}"], settings.data
+    language, truth = grammar_of(drawn), best(grammar_of(drawn), drawn["test"], data)
     models = [
         loaded(seed, "weak", settings, arrays)
         for arrays in (upstream["weak"][named(seed, noise)], upstream["represent"][f"seed-{seed}.weak"])
     ]
     made = {**upstream["strong"][named(seed, noise)], **upstream["strong"][f"seed-{seed}.alone"]}
-
-    def reward(name: str) -> Array:
-        fluency, preferred = parts(language, made[f"tokens.{name}"], settings.data)
-        return (fluency + settings.data.weight * preferred)[None]
-
-    for name in sorted(key.removeprefix("tokens.") for key in made if key.startswith("tokens.")):
-        tokens = made[f"tokens.{name}"]
-        own, implied = reward(name)[0], implicit(models, tokens, prompt)
-        fluency, preferred = parts(language, tokens, settings.data)
-        columns = squared.measure(truth, reward("teacher."), own[None], reward("gold."), np.array([np.nan]))
+    written = {key.removeprefix("tokens."): made[key] for key in sorted(made) if key.startswith("tokens.")}
+    rewards = {name: reward(language, tokens, data) for name, tokens in written.items()}
+    teacher, ceiling = rewards[f"sampled.{settings.labels.temperature:g}"], rewards["gold."]
+    right = [reward(language, made[f"pairs.{end}"], data) for end in ("chosen", "rejected")]
+    for name, tokens in written.items():
+        own, implied = rewards[name], implicit(models, tokens, data.prompt)
+        fluency, preferred = parts(language, tokens, data)
+        columns = squared.measure(truth, *(each[None] for each in (teacher, own, ceiling)), np.array([np.nan]))
         yield {
             **{column: values[0] for column, values in columns.items()},
-            **told(name, settings.labels.temperature),
-            **({"control": "shuffled"} if noise == SHUFFLED else {}),
+            **told(name, noise, settings.labels.temperature),
             "seed": seed,
-            "noise": noise,
             "reward": own.mean(),
             "regret": (truth - own).mean(),
             "fluency": fluency.mean(),
@@ -69,29 +65,31 @@ def scored(seed: int, noise: float, settings: Settings, upstream: Mapping[str, A
             "implicit": implied.mean(),
             "rank_correlation": stats.spearmanr(implied, own).statistic,
             "kl": made[f"kl.{name}"].mean() if f"kl.{name}" in made else np.nan,
+            "pairs_right": (right[0] > right[1]).mean() if name.startswith("cong.") else np.nan,
             "dataset": "grammar",
             "weak": "aligned",
             "strong": "transformer",
             "head": "finetuned",
             "task": 0,
-            "n_train": settings.data.train,
+            "n_train": data.student,
             "n_eval": len(tokens),
         }
 
 
 def implicit(models: list[Sequences], tokens: Array, prompt: int) -> Array:
-    """Implicit reward over its factor: log(aligned weak / weak before) a token, (count,), of strings."""
+    """Implicit reward (count,) of strings: log(aligned weak / weak before) a token, without DPO's factor."""
     after, before = (alignment.fixed(model, tokens, prompt).mean(dim=1).numpy() for model in models)
     return after - before
 
 
-def told(name: str, temperature: float) -> dict[str, Any]:
+def told(name: str, noise: float, temperature: float) -> dict[str, Any]:
     """What a name `<method>.<size>` says: the size is an alpha, of plain sampling the temperature."""
     method, _, size = name.partition(".")
-    cooler = method == "sampled"
+    sampled = method == "sampled"
     return {
         "method": method,
-        "control": CONTROLS.get(method, np.nan),
-        "alpha": float(size) if size and not cooler else np.nan,
-        "temperature": float(size) if cooler else temperature,
+        "noise": noise,
+        "control": "shuffled" if noise == SHUFFLED else CONTROLS.get(method, np.nan),
+        "alpha": float(size) if size and not sampled else np.nan,
+        "temperature": float(size) if sampled else temperature,
     }

@@ -1,7 +1,7 @@
 """Write strings for the students: sampled from the aligned weak model, and decoded from it and the one before.
 
-An item a seed and noise, of strings (count, positions).  At the training prompts `weak`, `decoded.<alpha>` and `ratio`,
-the weak log-ratio of each token of `weak`; at the test prompts, to be scored beside students, `tokens.<method>.<size>`.
+An item a seed and noise: strings (count, positions).  At the student's prompts `weak`, `decoded.<alpha>`, and `ratio`
+(the weak log-ratio of each token of `weak`); at the test prompts, scored beside students, `tokens.<method>.<size>`.
 """
 
 from collections.abc import Mapping
@@ -45,11 +45,10 @@ def label(
     def decode(part: str, alpha: float) -> Array:
         return write(decoding.contrastive(after, before, alpha, own.plausible), part)
 
-    found = {"weak": write(decoding.Reader(after), "train")}
+    found = {"weak": write(decoding.Reader(after), "student")}
     logs = [alignment.fixed(model, found["weak"], settings.data.prompt) for model in (after, before)]
     found["ratio"] = (logs[0] - logs[1]).numpy()
-    found |= {f"decoded.{alpha:g}": decode("train", alpha) for alpha in own.taught}
+    found |= {f"decoded.{alpha:g}": decode("student", alpha) for alpha in own.taught}
     found |= {f"tokens.decoded.{alpha:g}": decode("test", alpha) for alpha in own.alphas}
-    found["tokens.teacher."] = write(decoding.Reader(after), "test")
-    found["tokens.weak_untuned."] = write(decoding.Reader(before), "test")
-    return found | {f"tokens.sampled.{each:g}": write(decoding.Reader(after), "test", each) for each in own.cooler}
+    found |= {f"tokens.sampled.{each:g}": write(decoding.Reader(after), "test", each) for each in own.temperatures}
+    return {**found, "tokens.weak_untuned.": write(decoding.Reader(before), "test")}

@@ -27,8 +27,14 @@ class Data(Block):
     weight: Positive  # of the share of preferred tokens, in nats a token
     prompt: Annotated[int, Field(ge=2)]  # the grammar looks two tokens back
     length: Count  # tokens that follow a prompt
-    train: Count  # prompts
+    teacher: Count  # prompts at which the weak model is aligned, the students are taught, and all are tested
+    student: Count
     test: Count
+
+    @property
+    def prompts(self) -> int:
+        """All prompts of a seed."""
+        return self.teacher + self.student + self.test
 
     @model_validator(mode="after")
     def _what_the_words_allow(self) -> "Data":
@@ -39,10 +45,10 @@ class Data(Block):
         if self.successors > self.words:
             raise ValueError(f"{self.successors} successors are more than the {self.words} words; lower successors")
         likely = self.words**2 * self.successors ** (self.prompt - 2)
-        if 2 * (self.train + self.test) > likely:
+        if 2 * self.prompts > likely:
             raise ValueError(
-                f"{self.train} + {self.test} different prompts are more than half of the {likely} likely ones; lower "
-                "train or test, or raise prompt"
+                f"{self.prompts} different prompts are more than half of the {likely} likely ones; lower teacher, "
+                "student or test, or raise prompt"
             )
         return self
 
@@ -61,41 +67,40 @@ class Represent(Block):
     weak: Model
 
 
-class Pairs(Block):
-    """On-policy pairs, the best and the worst of some samples a prompt, and DPO on them."""
+class Weak(Block):
+    """DPO of the weak model on the best and the worst of its samples a prompt; shares of pairs that are flipped."""
 
+    noises: Annotated[tuple[Noise, ...], Field(min_length=1)]
     samples: Annotated[int, Field(ge=2)]
     temperature: Positive
     beta: Positive
     training: sequences.Training
 
 
-class Weak(Block):
-    """Alignment of the weak model; shares of pairs that are flipped."""
-
-    noises: Annotated[tuple[Noise, ...], Field(min_length=1)]
-    pairs: Pairs
-
-
 class Labels(Block):
-    """Contrastive decoding: the authors' alpha, all alphas looked at, those that teach a student; plain sampling."""
+    """Contrastive decoding: the authors' alpha, all alphas looked at, those that teach a student.
+
+    temperature: of all that is written for a student or by one; plain sampling of the teacher is looked at at others.
+    """
 
     alpha: Share
     alphas: Annotated[tuple[Share, ...], Field(min_length=1)]
     taught: Annotated[tuple[Share, ...], Field(min_length=1)]
     plausible: Annotated[float, Field(gt=0, le=1)]
     temperature: Positive
-    cooler: tuple[Positive, ...]
+    temperatures: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _alpha_teaches(self) -> "Labels":
+    def _the_defaults_are_among_them(self) -> "Labels":
         if self.alpha not in self.taught:
             raise ValueError(f"taught lacks alpha {self.alpha}, whose student ConG goes on with; add it")
+        if self.temperature not in self.temperatures:
+            raise ValueError(f"temperatures lacks {self.temperature}, that of the teacher of all students; add it")
         return self
 
 
 class Strong(Block):
-    """Finetuning on strings; ConG's DPO; WSPO; the confidence loss; the ceiling, DPO on true rewards."""
+    """Finetuning on strings; ConG's DPO; WSPO; the confidence loss; the ceiling, DPO as the weak model's."""
 
     imitation: sequences.Training
     beta: Positive
@@ -103,7 +108,7 @@ class Strong(Block):
     wspo_beta: Positive
     wspo: sequences.Training
     confidence: Fraction
-    gold: Pairs
+    gold: sequences.Training
 
 
 class Settings(Block):

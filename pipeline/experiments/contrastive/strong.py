@@ -1,7 +1,7 @@
 """Finetune students of the strong model.  What each writes at the test prompts, and how far it is from the un-tuned.
 
 An item a seed and noise, and one a seed for what has no weak teacher: `tokens.<method>.<alpha>` (test, positions) and
-`kl.<method>.<alpha>` (test,); see ``answers``.
+`kl.<method>.<alpha>` (test,); see ``answers``.  ConG's pairs are kept to be scored: `pairs.chosen`, `pairs.rejected`.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,10 @@ from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.contrastive.represent import loaded
+from pipeline.experiments.contrastive.rewards import grammar_of, reward
 from pipeline.experiments.contrastive.settings import Settings, named
 from pipeline.experiments.contrastive.weak import prefer
-from pipeline.models import alignment, decoding
+from pipeline.models import alignment, decoding, sequences
 from pipeline.models.sequences import Sequences
 
 Array = np.ndarray
@@ -40,7 +41,7 @@ def teach(
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """Weak-SFT, the confidence loss, WSPO, ConG-S at each alpha and ConG, beside what the labels hold for scoring."""
+    """Weak-SFT, the confidence loss, WSPO, ConG-S at each alpha, ConG; beside them what the labels hold for scoring."""
     known, own, prompt = labels[named(seed, noise)], settings.strong, settings.data.prompt
     source = represent[f"seed-{seed}.strong"]
 
@@ -59,27 +60,33 @@ def teach(
     }
     alignment.wspo(students["wspo."], known["weak"], known["ratio"], prompt, own.wspo_beta, own.wspo, order())
     for alpha in settings.labels.taught:
-        student = students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
-        if alpha == settings.labels.alpha:
-            students[f"cong.{alpha:g}"] = contrasted(seed, student, known[f"decoded.{alpha:g}"], settings, source)
+        students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
+    alpha = f"{settings.labels.alpha:g}"
+    first, pairs = students[f"cong_s.{alpha}"], own_pairs(seed, students[f"cong_s.{alpha}"], known, settings)
+    ranked = by_truth(*pairs, settings, data[f"seed-{seed}"])
+    for name, (chosen, rejected) in ((f"cong.{alpha}", pairs), (f"cong_true.{alpha}", ranked)):
+        student = students[name] = loaded(seed, "strong", settings, sequences.weights(first))
+        stream = streams.generator(seed, "contrastive/preference")
+        alignment.dpo(student, chosen, rejected, prompt, own.beta, own.preference, stream)
     found = {name: tokens for name, tokens in known.items() if name.startswith("tokens.")}
+    found |= {"pairs.chosen": pairs[0], "pairs.rejected": pairs[1]}
     return {**found, **answers(seed, students, settings, data, source)}
 
 
-def contrasted(
-    seed: int, first: Sequences, decoded: Array, settings: Settings, source: Mapping[str, Array]
-) -> Sequences:
-    """ConG: DPO of a copy of ConG-S; chosen are decoded strings (train, positions), rejected its own samples."""
-    own, prompt = settings.strong, settings.data.prompt
-    student = loaded(seed, "strong", settings, source)
-    student.load_state_dict(first.state_dict())
-    stream = streams.generator(seed, "contrastive/rejected")
-    score, temperature = decoding.Reader(first), settings.labels.temperature
-    rejected = decoding.written(score, decoded[:, :prompt], settings.data.length, temperature, stream)
-    rows = (decoded != rejected).any(axis=1)
-    order = streams.generator(seed, "contrastive/preference")
-    alignment.dpo(student, decoded[rows], rejected[rows], prompt, own.beta, own.preference, order)
-    return student
+def own_pairs(seed: int, first: Sequences, known: Mapping[str, Array], settings: Settings) -> tuple[Array, Array]:
+    """ConG's pairs (count, positions): chosen are decoded strings, rejected what ConG-S writes at the same prompts."""
+    decoded, prompt = known[f"decoded.{settings.labels.alpha:g}"], settings.data.prompt
+    stream, temperature = streams.generator(seed, "contrastive/rejected"), settings.labels.temperature
+    written = decoding.written(decoding.Reader(first), decoded[:, :prompt], settings.data.length, temperature, stream)
+    rows = (decoded != written).any(axis=1)
+    return decoded[rows], written[rows]
+
+
+def by_truth(chosen: Array, rejected: Array, settings: Settings, drawn: Mapping[str, Array]) -> tuple[Array, Array]:
+    """The same pairs, turned where the true reward says so: what ConG could make of them (a control)."""
+    rewards = [reward(grammar_of(drawn), tokens, settings.data) for tokens in (chosen, rejected)]
+    right = (rewards[0] >= rewards[1])[:, None]
+    return np.where(right, chosen, rejected), np.where(right, rejected, chosen)
 
 
 def untaught(seed: int, settings: Settings, data: Mapping[str, Arrays], represent: Mapping[str, Arrays]) -> Arrays:

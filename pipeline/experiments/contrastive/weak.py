@@ -13,7 +13,7 @@ from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
 from pipeline.experiments.contrastive.represent import Size, loaded
 from pipeline.experiments.contrastive.rewards import grammar_of, reward
-from pipeline.experiments.contrastive.settings import Pairs, Settings, named
+from pipeline.experiments.contrastive.settings import Settings, named
 from pipeline.models import alignment, decoding, sequences
 
 Array = np.ndarray
@@ -30,7 +30,7 @@ def align(
 ) -> Arrays:
     """Weights of the weak model after DPO."""
     model = loaded(seed, "weak", settings, represent[f"seed-{seed}.weak"])
-    prefer(seed, "weak", model, noise, settings.weak.pairs, settings, data[f"seed-{seed}"])
+    prefer(seed, "weak", model, noise, settings.weak.training, settings, data[f"seed-{seed}"])
     return sequences.weights(model)
 
 
@@ -39,13 +39,13 @@ def prefer(
     size: Size,
     model: sequences.Sequences,
     noise: float,
-    own: Pairs,
+    training: sequences.Training,
     settings: Settings,
     drawn: Mapping[str, Array],
 ) -> None:
-    """DPO of a model on its own samples at the training prompts; a pair flipped at a noise is so at each larger one."""
-    stream = streams.generator(seed, f"contrastive/pairs/{size}")
-    prompts = np.repeat(drawn["train"], own.samples, axis=0)
+    """DPO of a model on its own samples at the teacher's prompts; what a noise flips each larger one flips too."""
+    own, stream = settings.weak, streams.generator(seed, f"contrastive/pairs/{size}")
+    prompts = np.repeat(drawn["teacher"], own.samples, axis=0)
     tokens = decoding.written(decoding.Reader(model), prompts, settings.data.length, own.temperature, stream)
     rewards = reward(grammar_of(drawn), tokens, settings.data).reshape(-1, own.samples)
     chosen, rejected = ends(rewards, stream.random(len(rewards)) < noise)
@@ -53,7 +53,7 @@ def prefer(
     strings = tokens.reshape(*rewards.shape, -1)
     order = streams.generator(seed, f"contrastive/alignment/{size}")
     pairs = (strings[rows, chosen[rows]], strings[rows, rejected[rows]])
-    alignment.dpo(model, *pairs, settings.data.prompt, own.beta, own.training, order)
+    alignment.dpo(model, *pairs, settings.data.prompt, own.beta, training, order)
 
 
 def ends(rewards: Array, flipped: Array) -> tuple[Array, Array]:
