@@ -61,11 +61,12 @@ def teach(
     alignment.wspo(students["wspo."], known["weak"], known["ratio"], prompt, own.wspo_beta, own.wspo, order())
     for alpha in settings.labels.taught:
         students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
-    alpha = f"{settings.labels.alpha:g}"
-    first, pairs = students[f"cong_s.{alpha}"], own_pairs(seed, students[f"cong_s.{alpha}"], known, settings)
+    default = f"{settings.labels.alpha:g}"
+    first = students[f"cong_s.{default}"]
+    pairs = own_pairs(seed, first, known, settings)
     ranked = by_truth(*pairs, settings, data[f"seed-{seed}"])
-    for name, (chosen, rejected) in ((f"cong.{alpha}", pairs), (f"cong_true.{alpha}", ranked)):
-        student = students[name] = loaded(seed, "strong", settings, sequences.weights(first))
+    for method, (chosen, rejected) in (("cong", pairs), ("cong_true", ranked)):
+        student = students[f"{method}.{default}"] = loaded(seed, "strong", settings, sequences.weights(first))
         stream = streams.generator(seed, "contrastive/preference")
         alignment.dpo(student, chosen, rejected, prompt, own.beta, own.preference, stream)
     found = {name: tokens for name, tokens in known.items() if name.startswith("tokens.")}
