@@ -18,6 +18,7 @@ from pipeline.experiments.contrastive.settings import SHUFFLED, Settings, named
 from pipeline.experiments.refined import means
 from pipeline.measures import squared
 from pipeline.models import alignment
+from pipeline.models.grammar import Grammar
 from pipeline.models.sequences import Sequences
 from pipeline.summary.metrics import nested
 
@@ -49,7 +50,6 @@ def scored(seed: int, noise: float, settings: Settings, upstream: Mapping[str, A
     written = {key.removeprefix("tokens."): made[key] for key in sorted(made) if key.startswith("tokens.")}
     rewards = {name: reward(language, tokens, data) for name, tokens in written.items()}
     teacher, ceiling = rewards[f"sampled.{settings.labels.temperature:g}"], rewards["gold."]
-    right = [reward(language, made[f"pairs.{end}"], data) for end in ("chosen", "rejected")]
     for name, tokens in written.items():
         own, implied = rewards[name], implicit(models, tokens, data.prompt)
         fluency, preferred = parts(language, tokens, data)
@@ -65,7 +65,7 @@ def scored(seed: int, noise: float, settings: Settings, upstream: Mapping[str, A
             "implicit": implied.mean(),
             "rank_correlation": stats.spearmanr(implied, own).statistic,
             "kl": made[f"kl.{name}"].mean() if f"kl.{name}" in made else np.nan,
-            "pairs_right": (right[0] > right[1]).mean() if name.startswith("cong.") else np.nan,
+            "pairs_right": pairs_right(name.partition(".")[0], made, settings, language),
             "dataset": "grammar",
             "weak": "aligned",
             "strong": "transformer",
@@ -74,6 +74,14 @@ def scored(seed: int, noise: float, settings: Settings, upstream: Mapping[str, A
             "n_train": data.student,
             "n_eval": len(tokens),
         }
+
+
+def pairs_right(method: str, made: Mapping[str, Array], settings: Settings, language: Grammar) -> float:
+    """Share of a method's pairs whose chosen string has more true reward than the rejected; NaN where it has none."""
+    if f"pairs.{method}.0" not in made:
+        return np.nan
+    chosen, rejected = (reward(language, made[f"pairs.{method}.{end}"], settings.data) for end in (0, 1))
+    return float((chosen > rejected).mean())
 
 
 def implicit(models: list[Sequences], tokens: Array, prompt: int) -> Array:
@@ -86,10 +94,11 @@ def told(name: str, noise: float, temperature: float) -> dict[str, Any]:
     """What a name `<method>.<size>` says: the size is an alpha, of plain sampling the temperature."""
     method, _, size = name.partition(".")
     sampled = method == "sampled"
+    factor = float(size) if method == "cooled" else 1.0
     return {
         "method": method,
         "noise": noise,
         "control": "shuffled" if noise == SHUFFLED else CONTROLS.get(method, np.nan),
         "alpha": float(size) if size and not sampled else np.nan,
-        "temperature": float(size) if sampled else temperature,
+        "temperature": float(size) if sampled else factor * temperature,
     }

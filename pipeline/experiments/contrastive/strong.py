@@ -1,7 +1,7 @@
 """Finetune students of the strong model.  What each writes at the test prompts, and how far it is from the un-tuned.
 
 An item a seed and noise, and one a seed for what has no weak teacher: `tokens.<method>.<alpha>` (test, positions) and
-`kl.<method>.<alpha>` (test,); see ``answers``.  ConG's pairs are kept to be scored: `pairs.chosen`, `pairs.rejected`.
+`kl.<method>.<alpha>` (test,); see ``answers``.  ConG's pairs are kept to be scored, `pairs.<method>.<0: chosen, 1: rejected>`.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from pipeline.models import alignment, decoding, sequences
 from pipeline.models.sequences import Sequences
 
 Array = np.ndarray
+FIRST = {"cong": "cong_s", "cong_cooled": "cong_s_cooled", "cong_true": "cong_s"}  # with whom each DPO begins
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -62,23 +63,27 @@ def teach(
     for alpha in settings.labels.taught:
         students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
     default = f"{settings.labels.alpha:g}"
-    first = students[f"cong_s.{default}"]
-    pairs = own_pairs(seed, first, known, settings)
-    ranked = by_truth(*pairs, settings, data[f"seed-{seed}"])
-    for method, (chosen, rejected) in (("cong", pairs), ("cong_true", ranked)):
+    students[f"cong_s_cooled.{default}"] = imitating(known[f"cooled.{default}"])
+    pairs = {
+        method: own_pairs(seed, students[f"{FIRST[method]}.{default}"], known[f"{strings}.{default}"], settings)
+        for method, strings in (("cong", "decoded"), ("cong_cooled", "cooled"))
+    }
+    found = {f"pairs.{method}.{end}": both[end] for method, both in pairs.items() for end in (0, 1)}
+    pairs["cong_true"] = by_truth(*pairs["cong"], settings, data[f"seed-{seed}"])
+    for method, (chosen, rejected) in pairs.items():
+        first = students[f"{FIRST[method]}.{default}"]
         student = students[f"{method}.{default}"] = loaded(seed, "strong", settings, sequences.weights(first))
         stream = streams.generator(seed, "contrastive/preference")
         alignment.dpo(student, chosen, rejected, prompt, own.beta, own.preference, stream)
-    found = {name: tokens for name, tokens in known.items() if name.startswith("tokens.")}
-    found |= {"pairs.chosen": pairs[0], "pairs.rejected": pairs[1]}
+    found |= {name: tokens for name, tokens in known.items() if name.startswith("tokens.")}
     return {**found, **answers(seed, students, settings, data, source)}
 
 
-def own_pairs(seed: int, first: Sequences, known: Mapping[str, Array], settings: Settings) -> tuple[Array, Array]:
+def own_pairs(seed: int, first: Sequences, decoded: Array, settings: Settings) -> tuple[Array, Array]:
     """ConG's pairs (count, positions): chosen are decoded strings, rejected what ConG-S writes at the same prompts."""
-    decoded, prompt = known[f"decoded.{settings.labels.alpha:g}"], settings.data.prompt
-    stream, temperature = streams.generator(seed, "contrastive/rejected"), settings.labels.temperature
-    written = decoding.written(decoding.Reader(first), decoded[:, :prompt], settings.data.length, temperature, stream)
+    prompt, stream = settings.data.prompt, streams.generator(seed, "contrastive/rejected")
+    score, temperature = decoding.Reader(first), settings.labels.temperature
+    written = decoding.written(score, decoded[:, :prompt], settings.data.length, temperature, stream)
     rows = (decoded != written).any(axis=1)
     return decoded[rows], written[rows]
 
