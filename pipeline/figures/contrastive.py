@@ -23,6 +23,7 @@ METHODS = {
     "weak, aligned": SAMPLED,
     "decoded, α = 1": f"method == 'decoded' and {WHOLE}",
     "decoded": f"method == 'decoded' and alpha == {ALPHA}",
+    "decoded, cooled": f"method == 'cooled' and alpha == {ALPHA}",
     "strong, un-tuned": "method == 'untuned'",
     "Weak-SFT": "method == 'weak_sft'",
     "confidence loss": "method == 'confidence'",
@@ -30,22 +31,33 @@ METHODS = {
     "ConG-S, α = 1": f"method == 'cong_s' and {WHOLE}",
     "ConG-S": f"method == 'cong_s' and alpha == {ALPHA}",
     "ConG": "method == 'cong'",
+    "ConG-S, cooled": "method == 'cong_s_cooled'",
+    "ConG, cooled": "method == 'cong_cooled'",
     "ConG, true pairs": "method == 'cong_true'",
     "DPO, true reward": "method == 'gold'",
 }
 FOLLOWED = ("weak, aligned", "decoded", "Weak-SFT", "confidence loss", "WSPO", "ConG-S", "ConG")  # along the noise
-COLOURS = {
-    "weak, aligned": drawing.ROLE_COLOURS["weak"],
-    **dict(zip(FOLLOWED[1:], (drawing.SOFT, *drawing.SEED_COLOURS), strict=False)),
+ALIKE = {  # drawn open in the colour of what they vary
+    "decoded, α = 1": "decoded",
+    "decoded, cooled": "decoded",
+    "ConG-S, α = 1": "ConG-S",
+    "ConG-S, cooled": "ConG-S",
+    "ConG, cooled": "ConG",
 }
-COLOURS["decoded, α = 1"], COLOURS["ConG-S, α = 1"] = COLOURS["decoded"], COLOURS["ConG-S"]
+COLOURS = dict(
+    zip(FOLLOWED, (drawing.ROLE_COLOURS["weak"], drawing.SEED_COLOURS[5], *drawing.SEED_COLOURS), strict=False)
+)
 MARKERS = dict(zip(FOLLOWED, ("s", "P", "o", "v", "D", "^", "X"), strict=True))
-MARKERS["decoded, α = 1"], MARKERS["ConG-S, α = 1"] = MARKERS["decoded"], MARKERS["ConG-S"]
 CHANGES = {  # along alpha, less their value at alpha = 1
     "implicit": {"color": drawing.SEED_COLOURS[3], "marker": "D", "label": "implicit reward"},
     "fluency": {"color": drawing.SEED_COLOURS[0], "marker": "v", "label": "fluency"},
     "share": {"color": drawing.SEED_COLOURS[1], "marker": "^", "label": "preferred share × weight"},
     "reward": {"color": drawing.INK, "marker": "o", "label": "true reward"},
+}
+CURVES = {  # in the plane: line, what varies along it, whose colour
+    "decoded": ("-", "α", "decoded"),
+    "cooled": (":", "α", "decoded"),
+    "sampled": ("--", "T", "weak, aligned"),
 }
 REWARD = "true reward (nats a token)"
 
@@ -56,11 +68,15 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     every = every.assign(share=every["reward"] - every["fluency"])
     shown = every[every["noise"] == NOISE]
     points = [{"method": name, **_scores(shown.query(rows), settings.confidence)} for name, rows in METHODS.items()]
-    decoded, plainly = (shown[shown["method"] == method] for method in ("decoded", "sampled"))
+    decoded, cooled, plainly = (shown[shown["method"] == method] for method in ("decoded", "cooled", "sampled"))
     alphas = [{"alpha": float(a), **_changes(decoded, a, settings)} for a in sorted(decoded["alpha"].unique())]
     plane = [
         {"kind": kind, "size": float(size), **_scores(rows, settings.confidence)}
-        for kind, by, own in (("decoded", "alpha", decoded), ("sampled", "temperature", plainly))
+        for kind, by, own in (
+            ("decoded", "alpha", decoded),
+            ("cooled", "alpha", cooled),
+            ("sampled", "temperature", plainly),
+        )
         for size, rows in own.groupby(by)
     ]
     noises = [
@@ -115,13 +131,13 @@ def draw(numbers: Numbers) -> Picture:
 
 
 def _look(name: str) -> dict[str, Any]:
-    return {"color": COLOURS.get(name, drawing.SOFT), "marker": MARKERS.get(name, "o"), **_fill(name)}
-
-
-def _fill(name: str) -> dict[str, Any]:
-    """Open where the contrast has no part in a method that has it, and where there is no weak teacher."""
-    solid = name in FOLLOWED
-    return {"fillstyle": "full" if solid else "none", "markeredgewidth": 0 if solid else 1.2}
+    own = ALIKE.get(name, name)
+    fill = (
+        {"fillstyle": "full", "markeredgewidth": 0}
+        if name in FOLLOWED
+        else {"fillstyle": "none", "markeredgewidth": 1.2}
+    )
+    return {"color": COLOURS.get(own, drawing.SOFT), "marker": MARKERS.get(own, "o"), **fill}
 
 
 def _dots(axes: Axes, points: list[Numbers]) -> None:
@@ -133,18 +149,15 @@ def _dots(axes: Axes, points: list[Numbers]) -> None:
 
 
 def _plane(axes: Axes, numbers: Numbers) -> None:
-    curves = {"decoded": ("-", "α"), "sampled": ("--", "T")}
-    for kind, (line, letter) in curves.items():
+    for kind, (line, letter, of) in CURVES.items():
         own = [point for point in numbers["plane"] if point["kind"] == kind]
-        colour = COLOURS["decoded" if kind == "decoded" else "weak, aligned"]
         x, y = ([point[name]["value"] for point in own] for name in ("preferred", "fluency"))
-        axes.plot(x, y, color=colour, linestyle=line, marker=".", zorder=2)
-        for place in (0, -1):
-            axes.annotate(
-                f"{letter} = {own[place]['size']:g}", (x[place], y[place]), (4, 4), textcoords="offset points"
-            )
+        axes.plot(x, y, color=COLOURS[of], linestyle=line, marker=".", zorder=2)
+        for place in (0, -1)[: 1 if kind == "cooled" else 2]:  # at alpha 1 both are one
+            told = f"{letter} = {own[place]['size']:g}"
+            axes.annotate(told, (x[place], y[place]), (4, 4), textcoords="offset points")
     for point in numbers["points"]:
-        if point["method"] not in ("weak, aligned", "decoded", "decoded, α = 1"):  # on a curve
+        if point["method"] not in ("weak, aligned", "decoded", "decoded, α = 1", "decoded, cooled"):  # on a curve
             place = point["preferred"]["value"], point["fluency"]["value"]
             axes.plot(*place, linestyle="none", markersize=5, zorder=3, **_look(point["method"]))
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
@@ -193,10 +206,10 @@ FIGURES = {
         caption=(
             "Contrastive decoding of an aligned weak model and students of it, in a grammar whose reward (fluency and "
             "a weighted share of preferred tokens) is known exactly. a: true reward of what each method writes, a "
-            "fifth of the weak model's pairs flipped, means with intervals; open: without contrast, weak teacher or "
-            "training. b: both parts of the reward; decoded strings along α, plain samples of the aligned weak model "
-            "along the temperature T (dashed), students as in a; thin lines join equal rewards. c: what changes along "
-            "α. d: the share of flipped pairs; by lot: the control."
+            "fifth of the weak model's pairs flipped, means with intervals; open: variants and controls. b: both "
+            "parts of the reward; decoded strings along α (dotted: cooled, the base model at its temperature), plain "
+            "samples of the aligned weak model along the temperature T (dashed), the others as in a; thin lines join "
+            "equal rewards. c: what changes along α. d: the share of flipped pairs; by lot: the control."
         ),
         shows="contrastive decoding, ConG-S and ConG beside WSPO and plain weak labels, where the reward is exact",
         numbers=numbers,

@@ -1,7 +1,7 @@
 """Finetune students of the strong model.  What each writes at the test prompts, and how far it is from the un-tuned.
 
 An item a seed and noise, and one a seed for what has no weak teacher: `tokens.<method>.<alpha>` (test, positions) and
-`kl.<method>.<alpha>` (test,); see ``answers``.  ConG's pairs are kept to be scored, `pairs.<method>.<0: chosen, 1: rejected>`.
+`kl.<method>.<alpha>` (test,); see ``answers``.  Pairs of DPO are kept to be scored, `pairs.<method>.<end>` (0: chosen).
 """
 
 from collections.abc import Mapping
