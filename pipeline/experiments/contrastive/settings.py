@@ -100,7 +100,10 @@ class Labels(Block):
 
 
 class Strong(Block):
-    """Finetuning on strings; ConG's DPO; WSPO; the confidence loss; the ceiling, DPO as the weak model's."""
+    """Finetuning on strings; ConG's DPO; WSPO; the confidence loss; the ceiling, DPO as the weak model's.
+
+    noise: of the weak model whose students are also taught in other ways, by cooled decoding and at other alphas.
+    """
 
     imitation: sequences.Training
     beta: Positive
@@ -109,6 +112,7 @@ class Strong(Block):
     wspo: sequences.Training
     confidence: Fraction
     gold: sequences.Training
+    noise: Noise
 
 
 class Settings(Block):
@@ -120,6 +124,12 @@ class Settings(Block):
     labels: Labels
     strong: Strong
     evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _variants_have_a_teacher(self) -> "Settings":
+        if self.strong.noise not in self.weak.noises:
+            raise ValueError(f"strong.noise {self.strong.noise} is not among weak.noises; take one of them")
+        return self
 
     def units(self) -> Iterator[tuple[int, float]]:
         """Seeds and shares of flipped pairs, that of the control among them."""

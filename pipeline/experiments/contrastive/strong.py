@@ -42,7 +42,7 @@ def teach(
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """Weak-SFT, the confidence loss, WSPO, ConG-S at each alpha, ConG; beside them what the labels hold for scoring."""
+    """Weak-SFT, the confidence loss, WSPO, ConG-S and ConG, at one noise also variants; what labels hold for scoring."""
     known, own, prompt = labels[named(seed, noise)], settings.strong, settings.data.prompt
     source = represent[f"seed-{seed}.strong"]
 
@@ -60,21 +60,21 @@ def teach(
         "wspo.": loaded(seed, "strong", settings, source),
     }
     alignment.wspo(students["wspo."], known["weak"], known["ratio"], prompt, own.wspo_beta, own.wspo, order())
+    default, varied = f"{settings.labels.alpha:g}", noise == own.noise
     for alpha in settings.labels.taught:
-        students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
-    default = f"{settings.labels.alpha:g}"
-    students[f"cong_s_cooled.{default}"] = imitating(known[f"cooled.{default}"])
-    pairs = {
-        method: own_pairs(seed, students[f"{FIRST[method]}.{default}"], known[f"{strings}.{default}"], settings)
-        for method, strings in (("cong", "decoded"), ("cong_cooled", "cooled"))
-    }
-    found = {f"pairs.{method}.{end}": both[end] for method, both in pairs.items() for end in (0, 1)}
-    pairs["cong_true"] = by_truth(*pairs["cong"], settings, data[f"seed-{seed}"])
+        if varied or alpha == settings.labels.alpha:
+            students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
+    pairs = {"cong": own_pairs(seed, students[f"cong_s.{default}"], known[f"decoded.{default}"], settings)}
+    if varied:
+        cooled = students[f"cong_s_cooled.{default}"] = imitating(known[f"cooled.{default}"])
+        pairs["cong_cooled"] = own_pairs(seed, cooled, known[f"cooled.{default}"], settings)
+        pairs["cong_true"] = by_truth(*pairs["cong"], settings, data[f"seed-{seed}"])
     for method, (chosen, rejected) in pairs.items():
         first = students[f"{FIRST[method]}.{default}"]
         student = students[f"{method}.{default}"] = loaded(seed, "strong", settings, sequences.weights(first))
         stream = streams.generator(seed, "contrastive/preference")
         alignment.dpo(student, chosen, rejected, prompt, own.beta, own.preference, stream)
+    found = {f"pairs.{method}.{end}": both[end] for method, both in pairs.items() for end in (0, 1)}
     found |= {name: tokens for name, tokens in known.items() if name.startswith("tokens.")}
     return {**found, **answers(seed, students, settings, data, source)}
 
