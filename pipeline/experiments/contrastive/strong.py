@@ -42,7 +42,7 @@ def teach(
     represent: Mapping[str, Arrays],
     labels: Mapping[str, Arrays],
 ) -> Arrays:
-    """Weak-SFT, the confidence loss, WSPO, ConG-S and ConG, at one noise also variants; what labels hold for scoring."""
+    """Weak-SFT, the confidence loss, WSPO, ConG-S, ConG, at one noise variants; beside them what is to be scored."""
     known, own, prompt = labels[named(seed, noise)], settings.strong, settings.data.prompt
     source = represent[f"seed-{seed}.strong"]
 
