@@ -105,6 +105,18 @@ def test_contrastive_decoding_follows_a_plain_loop(
     assert found.tolist() == [uncached(models, row, alpha, noise[:, at]) for at, row in enumerate(prompts)]
 
 
+@pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0])
+def test_a_small_alpha_heats_the_base_model(alpha: float, generator: np.random.Generator) -> None:
+    """To sample the score at temperature alpha T is to sample the base model, tilted by log(p / p0) / alpha, at T."""
+    after, before = torch.from_numpy(generator.normal(size=(2, 9, WORDS))).log_softmax(dim=-1)
+    scores, kept = (
+        decoding.contrasted(after, before, alpha, 0.3),
+        after.exp() >= 0.3 * after.exp().amax(1, keepdim=True),
+    )
+    tilted = (before + (after - before) / alpha).where(kept, -torch.inf) / 0.8
+    torch.testing.assert_close((scores / (0.8 * alpha)).softmax(dim=-1), tilted.softmax(dim=-1))
+
+
 def test_samples_have_the_frequencies_of_the_softmax(models: list[Sequences], generator: np.random.Generator) -> None:
     prompts = np.tile([1, 2, 3], (20_000, 1))
     tokens = decoding.written(decoding.Reader(models[0]), prompts, 1, 1.0, generator)[:, -1]
