@@ -4,7 +4,7 @@ An item a seed and noise: strings (count, positions).  At the student's prompts 
 (the weak log-ratio of each token of `weak`); at the test prompts, scored beside students, `tokens.<method>.<size>`.
 
 `cooled`: the same decoding at alpha times the temperature.  The score is alpha (log p0 + log(p / p0) / alpha): a small
-alpha strengthens the implicit reward and heats the base model; this leaves the base model at the temperature of all.
+alpha strengthens the implicit reward and heats the base model; this leaves the base model at the temperature of all.  `cold`: plain samples at that lower temperature.
 """
 
 from collections.abc import Mapping
@@ -52,8 +52,12 @@ def label(
     logs = [alignment.fixed(model, found["weak"], settings.data.prompt) for model in (after, before)]
     found["ratio"] = (logs[0] - logs[1]).numpy()
     found |= {f"decoded.{alpha:g}": decode("student", alpha) for alpha in own.taught}
-    found[f"cooled.{own.alpha:g}"] = decode("student", own.alpha, own.alpha * own.temperature)
+    cold = own.alpha * own.temperature
+    found[f"cooled.{own.alpha:g}"] = decode("student", own.alpha, cold)
+    found["cold"] = write(decoding.Reader(after), "student", cold)
     found |= {f"tokens.decoded.{alpha:g}": decode("test", alpha) for alpha in own.alphas}
     found |= {f"tokens.cooled.{a:g}": decode("test", a, a * own.temperature) for a in own.alphas if a > 0}
-    found |= {f"tokens.sampled.{each:g}": write(decoding.Reader(after), "test", each) for each in own.temperatures}
+    found |= {
+        f"tokens.sampled.{each:g}": write(decoding.Reader(after), "test", each) for each in (*own.temperatures, cold)
+    }
     return {**found, "tokens.weak_untuned.": write(decoding.Reader(before), "test")}

@@ -66,6 +66,7 @@ def teach(
             students[f"cong_s.{alpha:g}"] = imitating(known[f"decoded.{alpha:g}"])
     pairs = {"cong": own_pairs(seed, students[f"cong_s.{default}"], known[f"decoded.{default}"], settings)}
     if varied:
+        students["weak_sft_cold."] = imitating(known["cold"])
         cooled = students[f"cong_s_cooled.{default}"] = imitating(known[f"cooled.{default}"])
         pairs["cong_cooled"] = own_pairs(seed, cooled, known[f"cooled.{default}"], settings)
         pairs["cong_true"] = by_truth(*pairs["cong"], settings, data[f"seed-{seed}"])
