@@ -486,12 +486,12 @@ def explanations(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
 def contrastive(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     """Cells of the study: the smaller alpha, the more preferred tokens and the less fluency; noise costs reward."""
     students = [("weak_sft", np.nan), ("confidence", np.nan), ("wspo", np.nan), ("cong_s", 0.4), ("cong_s", 1.0)]
-    students += [("cong_s_cooled", 0.4), ("cong_cooled", 0.4)]
+    students += [("weak_sft_cold", np.nan), ("cong_s_cooled", 0.4), ("cong_cooled", 0.4)]
     students += [("cong", 0.4), ("cong_true", 0.4), ("gold", np.nan), ("untuned", np.nan), ("weak_untuned", np.nan)]
     written = [(method, alpha, 0.8) for method, alpha in students]
     written += [("decoded", alpha, 0.8) for alpha in (0.0, 0.4, 1.0)]
     written += [("cooled", alpha, 0.8 * alpha) for alpha in (0.4, 1.0)]
-    written += [("sampled", np.nan, temperature) for temperature in (0.4, 0.8, 1.2)]
+    written += [("sampled", np.nan, temperature) for temperature in (0.32, 0.8, 1.2)]
     controls = {"untuned": "untuned", "weak_untuned": "untuned", "gold": "gold", "cong_true": "gold"}
     rows = [
         {"seed": seed, "noise": noise, "method": method, "alpha": alpha, "temperature": temperature}

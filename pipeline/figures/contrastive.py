@@ -26,6 +26,7 @@ METHODS = {
     "decoded, cooled": f"method == 'cooled' and alpha == {ALPHA}",
     "strong, un-tuned": "method == 'untuned'",
     "Weak-SFT": "method == 'weak_sft'",
+    "Weak-SFT, cold": "method == 'weak_sft_cold'",
     "confidence loss": "method == 'confidence'",
     "WSPO": "method == 'wspo'",
     "ConG-S, α = 1": f"method == 'cong_s' and {WHOLE}",
@@ -37,9 +38,10 @@ METHODS = {
     "DPO, true reward": "method == 'gold'",
 }
 FOLLOWED = ("weak, aligned", "decoded", "Weak-SFT", "confidence loss", "WSPO", "ConG-S", "ConG")  # along the noise
-ALIKE = {  # drawn open in the colour of what they vary
+ALIKE = {  # drawn in the colour of what they vary, open or half filled
     "decoded, α = 1": "decoded",
     "decoded, cooled": "decoded",
+    "Weak-SFT, cold": "Weak-SFT",
     "ConG-S, α = 1": "ConG-S",
     "ConG-S, cooled": "ConG-S",
     "ConG, cooled": "ConG",
@@ -132,12 +134,9 @@ def draw(numbers: Numbers) -> Picture:
 
 def _look(name: str) -> dict[str, Any]:
     own = ALIKE.get(name, name)
-    fill = (
-        {"fillstyle": "full", "markeredgewidth": 0}
-        if name in FOLLOWED
-        else {"fillstyle": "none", "markeredgewidth": 1.2}
-    )
-    return {"color": COLOURS.get(own, drawing.SOFT), "marker": MARKERS.get(own, "o"), **fill}
+    fill = "full" if name in FOLLOWED else "bottom" if name.endswith(("cooled", "cold")) else "none"
+    look = {"color": COLOURS.get(own, drawing.SOFT), "marker": MARKERS.get(own, "o"), "fillstyle": fill}
+    return look | {"markeredgewidth": 0 if fill == "full" else 1.2, "markerfacecoloralt": "white"}
 
 
 def _dots(axes: Axes, points: list[Numbers]) -> None:
@@ -174,7 +173,8 @@ def _alphas(axes: Axes, alphas: list[Numbers]) -> None:
     axes.axhline(0, **drawing.EQUAL)
     axes.invert_xaxis()
     axes.set(xlabel="α (1: plausible words; 0: implicit reward alone)", ylabel="change from α = 1 (nats a token)")
-    axes.legend(loc="upper left")
+    axes.set_ylim(bottom=1.35 * axes.get_ylim()[0])
+    axes.legend(loc="lower left")
 
 
 def _noises(axes: Axes, numbers: Numbers) -> None:
@@ -206,7 +206,8 @@ FIGURES = {
         caption=(
             "Contrastive decoding of an aligned weak model and students of it, in a grammar whose reward (fluency and "
             "a weighted share of preferred tokens) is known exactly. a: true reward of what each method writes, a "
-            "fifth of the weak model's pairs flipped, means with intervals; open: variants and controls. b: both "
+            "fifth of the weak model's pairs flipped, means with intervals; half filled or open: "
+            "variants and controls. b: both "
             "parts of the reward; decoded strings along α (dotted: cooled, the base model at its temperature), plain "
             "samples of the aligned weak model along the temperature T (dashed), the others as in a; thin lines join "
             "equal rewards. c: what changes along α. d: the share of flipped pairs; by lot: the control."

@@ -4,7 +4,9 @@ An item a seed and noise: strings (count, positions).  At the student's prompts 
 (the weak log-ratio of each token of `weak`); at the test prompts, scored beside students, `tokens.<method>.<size>`.
 
 `cooled`: the same decoding at alpha times the temperature.  The score is alpha (log p0 + log(p / p0) / alpha): a small
-alpha strengthens the implicit reward and heats the base model; this leaves the base model at the temperature of all.  `cold`: plain samples at that lower temperature.
+alpha strengthens the implicit reward and heats the base model; this leaves the base model at the temperature of all.
+
+`cold`: plain samples at that lower temperature.
 """
 
 from collections.abc import Mapping
