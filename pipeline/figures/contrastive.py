@@ -152,13 +152,13 @@ def _plane(axes: Axes, numbers: Numbers) -> None:
         own = [point for point in numbers["plane"] if point["kind"] == kind]
         x, y = ([point[name]["value"] for point in own] for name in ("preferred", "fluency"))
         axes.plot(x, y, color=COLOURS[of], linestyle=line, marker=".", zorder=2)
-        for place in (0, -1)[: 1 if kind == "cooled" else 2]:  # at alpha 1 both are one
+        for place in (0,) if kind == "cooled" else (0, -1):  # at alpha 1 both are one
             told = f"{letter} = {own[place]['size']:g}"
             axes.annotate(told, (x[place], y[place]), (4, 4), textcoords="offset points")
     for point in numbers["points"]:
         if point["method"] not in ("weak, aligned", "decoded", "decoded, α = 1", "decoded, cooled"):  # on a curve
-            place = point["preferred"]["value"], point["fluency"]["value"]
-            axes.plot(*place, linestyle="none", markersize=5, zorder=3, **_look(point["method"]))
+            both = (point[name]["value"] for name in ("preferred", "fluency"))
+            axes.plot(*both, linestyle="none", markersize=5, zorder=3, **_look(point["method"]))
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     for level in np.arange(np.floor(low + numbers["weight"] * left), high + numbers["weight"] * right, 0.5):
         ends = np.array([left, right])

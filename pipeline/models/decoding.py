@@ -30,7 +30,7 @@ class Reader:
         model, end = self.model, self.place + tokens.shape[1]
         shown = nn.functional.one_hot(torch.from_numpy(np.ascontiguousarray(tokens)), model.enter.in_features).float()
         hidden = model.enter(shown) + model.places[self.place : end]
-        before: Sequence[tuple[Tensor, Tensor] | None] = self.kept or [None] * len(model.blocks)
+        before: Sequence[tuple[Tensor, Tensor] | None] = self.kept or [None] * len(model.blocks)  # type: ignore[list-item]
         self.kept, self.place = [], end
         for block, kept in zip(model.blocks, before, strict=True):
             assert isinstance(block, nn.TransformerEncoderLayer)
