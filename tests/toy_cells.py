@@ -483,6 +483,31 @@ def explanations(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return cells.assign(split=cells["seed"].astype(str).where(cells["panel"] != "toy", ""))
 
 
+def contrastive(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: the smaller alpha, the more preferred tokens and the less fluency; noise costs reward."""
+    students = [("weak_sft", np.nan), ("confidence", np.nan), ("wspo", np.nan), ("cong_s", 0.4), ("cong_s", 1.0)]
+    students += [("weak_sft_cold", np.nan), ("cong_s_cooled", 0.4), ("cong_cooled", 0.4)]
+    students += [("cong", 0.4), ("cong_true", 0.4), ("gold", np.nan), ("untuned", np.nan), ("weak_untuned", np.nan)]
+    written = [(method, alpha, 0.8) for method, alpha in students]
+    written += [("decoded", alpha, 0.8) for alpha in (0.0, 0.4, 1.0)]
+    written += [("cooled", alpha, 0.8 * alpha) for alpha in (0.4, 1.0)]
+    written += [("sampled", np.nan, temperature) for temperature in (0.32, 0.8, 1.2)]
+    controls = {"untuned": "untuned", "weak_untuned": "untuned", "gold": "gold", "cong_true": "gold"}
+    rows = [
+        {"seed": seed, "noise": noise, "method": method, "alpha": alpha, "temperature": temperature}
+        | {"control": "shuffled" if noise == 0.5 else controls.get(method, np.nan)}
+        | {"fluency": -1.5 - 0.5 * temperature - noise - 0.01 * seed + 0.3 * (alpha if alpha == alpha else 0.5)}
+        | {"preferred": 0.4 - 0.1 * (alpha if alpha == alpha else 0.5) - 0.3 * noise + 0.01 * (seed + place)}
+        | {"implicit": 0.5 - 0.2 * (alpha if alpha == alpha else 0.5) + 0.01 * seed, "excess_risk": 0.5 + noise}
+        | {"rank_correlation": 0.5 - noise + 0.01 * seed, "kl": 0.2 + 0.01 * seed, "pairs_right": 0.4 + 0.01 * seed}
+        for seed in seeds
+        for noise in (0.0, 0.2, 0.4, 0.5)
+        for place, (method, alpha, temperature) in enumerate(written)
+    ]
+    cells = _of_risks(rows, "contrastive")
+    return cells.assign(reward=cells["fluency"] + 3 * cells["preferred"])
+
+
 def refinement_lm(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     """Cells of the study: style is taken over, content stays."""
     methods = [("in_context", n) for n in (1, 2, 4, 8)] + [(name, n) for name in ("shuffled", "gold") for n in (2, 8)]
@@ -789,6 +814,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/finetuning": finetuning("sst2", ("tfidf-2000", "tfidf-300", "minilm-300")),
         "published/bregman": bregman(),
         "published/essays": essays(),
+        "published/contrastive": contrastive(),
         "published/explanations": explanations(),
         "published/bregman_text": bregman_text(),
         "published/gallery": gallery(),

@@ -23,6 +23,13 @@ MEANS = {
     "mean_hard_error": "student_hard_error",  # on examples with a hard signal only; a half is chance
     "mean_weak_hard_error": "weak_hard_error",
     "mean_righted": "righted",  # of the training examples with a wrong pseudo-label those predicted with the true one
+    "mean_reward": "reward",  # the true one of what a model writes, in nats a token
+    "mean_fluency": "fluency",  # mean log-probability under the true grammar, in nats a token
+    "mean_preferred": "preferred",  # share of preferred tokens
+    "mean_implicit": "implicit",  # log-ratio of the aligned weak model and the one before, in nats a token
+    "mean_rank_correlation": "rank_correlation",  # of implicit and true reward over what a model writes
+    "mean_kl": "kl",  # of next tokens, to the un-tuned strong model, in nats
+    "mean_pairs_right": "pairs_right",  # share of preference pairs whose chosen string has the larger true reward
     "gain_where_right": "gain_right",  # what images on which the teacher is right add to the gain, in nats
     "gain_where_wrong": "gain_wrong",
 }

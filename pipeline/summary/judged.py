@@ -7,6 +7,7 @@ from scipy import stats
 from pipeline.summary import selection
 from pipeline.summary.classification import CLASSIFICATION
 from pipeline.summary.columns import COLUMNS
+from pipeline.summary.contrastive import CONTRASTIVE
 from pipeline.summary.feature_learning import FEATURE_LEARNING
 from pipeline.summary.images import IMAGES
 from pipeline.summary.predictions import PREDICTIONS
@@ -134,6 +135,7 @@ JUDGED: dict[str, Statistic] = {
     **STATISTICS,
     **CLASSIFICATION,
     **COLUMNS,
+    **CONTRASTIVE,
     **REFINEMENT,
     **SHIFT,
     **FEATURE_LEARNING,
