@@ -113,6 +113,7 @@ def draw(numbers: Numbers) -> Picture:
         axes.set_ylabel(label)
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
+        axes.set_xticks(numbers["ceiling"]["epochs"])
     for axes in grid.flat:  # nothing here is negative, whatever a symmetric interval says
         axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
     _legend(figure, grid[0])

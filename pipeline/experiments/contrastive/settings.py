@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.core.config import Block, Count, Fraction, Positive, Seeds
-from pipeline.experiments.refined import Evaluate
+from pipeline.core.config import Block, Count, Evaluate, Fraction, Positive, Seeds
 from pipeline.models import sequences
 
 SHUFFLED = 0.5  # noise of the control: the better string of a pair is told by lot
