@@ -483,6 +483,44 @@ def explanations(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return cells.assign(split=cells["seed"].astype(str).where(cells["panel"] != "toy", ""))
 
 
+def aligner(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: corrections help, random ones do not, preferences cost helpfulness."""
+    small = [("corrector", size, warmup, 1) for size, warmup in ((500, 0.0), (500, 0.3), (500, 0.5), (150, 0.0))]
+    small += [("corrector", 500, 0.0, 2), ("direct", 500, 0.0, 1), ("direct", 150, 0.0, 1)]
+    small += [(method, 500, 0.0, 1) for method in ("random", "identity")]
+    shown = [
+        {"panel": "corrector", "method": method, "n_train": size, "warmup": warmup, "iteration": iteration}
+        | {"origin": origin, "upstream": origin, "decoding": "greedy"}
+        for method, size, warmup, iteration in small
+        for origin in ("seen", "unseen", "network")
+    ]
+    taught = [("raw", {}), ("corrected", {"iteration": 1}), ("dpo", {"beta": 0.1}), ("dpo", {"beta": 0.5})]
+    taught += [(method, {}) for method in ("random", "gold", "untuned")]
+    shown += [
+        {"panel": "student", "method": method, "n_train": 1000, "origin": "network", "upstream": "network", **further}
+        | {"decoding": decoding}
+        for method, further in taught
+        for decoding in ("sampled", "greedy")
+    ]
+    bad = {"random": -0.9, "identity": 0.0, "raw": 0.0, "untuned": 0.0, "dpo": -0.3}
+    rows = [
+        row
+        | {
+            "seed": seed,
+            "control": row["method"] if row["method"] in ("random", "identity", "untuned", "gold") else np.nan,
+            "helpful": 0.7 + 0.2 * bad.get(row["method"], 1) + 0.01 * seed,
+            "helpful_before": 0.7 + 0.01 * seed,
+            "helpful_improvement": bad.get(row["method"], 0.5) + 0.01 * seed,
+            "harmless_improvement": 0.3 + 0.01 * seed,
+            "kept": 0.9 + 0.01 * seed,
+            "excess_risk": 0.1 + 0.01 * seed,
+        }
+        for row in shown
+        for seed in seeds
+    ]
+    return _of_risks(rows, "aligner")
+
+
 def refinement_lm(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     """Cells of the study: style is taken over, content stays."""
     methods = [("in_context", n) for n in (1, 2, 4, 8)] + [(name, n) for name in ("shuffled", "gold") for n in (2, 8)]
@@ -790,6 +828,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/bregman": bregman(),
         "published/essays": essays(),
         "published/explanations": explanations(),
+        "published/aligner": aligner(),
         "published/bregman_text": bregman_text(),
         "published/gallery": gallery(),
         "published/selective": selective(),
