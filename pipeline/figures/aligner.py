@@ -19,7 +19,7 @@ STUDY = "published/aligner"
 RIGHT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "as answered": ("method == 'corrector'", "helpful_before", drawing.role_style("weak")),
     "corrected": ("method == 'corrector'", "helpful", drawing.role_style("student")),
-    "answered by a network\nof the corrector's size": ("method == 'direct'", "helpful", drawing.role_style("ceiling")),
+    "direct, same size": ("method == 'direct'", "helpful", drawing.role_style("ceiling")),
     "random corrections": ("method == 'random'", "helpful", {"color": drawing.FAINT, "marker": "X"}),
 }
 ORIGINS: dict[str, dict[str, Any]] = {
@@ -135,7 +135,7 @@ def _answerers(axes: Axes, points: list[Numbers]) -> None:
         axes.plot([], [], linestyle="none", label=method, markersize=4.5, **look)
     axes.set(xlim=(-0.02, 1.05), ylim=(len(names) - 0.5, -0.5), xlabel="helpful: share of right numbers")
     axes.set_yticks(range(len(names)), [f"{name}\n({origins[name]})" if name != "network" else name for name in names])
-    axes.legend(loc="upper left", bbox_to_anchor=(0.1, 1.0), handletextpad=0.2)
+    axes.legend(loc="center left", bbox_to_anchor=(0.14, 0.5), handletextpad=0.2)
 
 
 def _warmup(axes: Axes, points: list[Numbers]) -> None:
@@ -155,8 +155,10 @@ def _passes(axes: Axes, numbers: Numbers) -> None:
     for origin, look in ORIGINS.items():
         own = [point for point in numbers["passes"] if point["origin"] == origin]
         times = [point["iteration"] for point in own]
-        drawing.band(axes, times, [point["helpful"] for point in own], label=SPOKEN[origin], **look)
-    axes.axhline(numbers["direct"]["value"], color=drawing.INK, linewidth=0.8, linestyle=(0, (1, 2)), label="direct")
+        drawing.band(axes, times, [point["helpful"] for point in own], **look)
+    axes.axhline(
+        numbers["direct"]["value"], color=drawing.INK, linewidth=0.8, linestyle=(0, (1, 2)), label="direct, same size"
+    )
     axes.set_xticks(sorted({point["iteration"] for point in numbers["passes"]}))
     axes.set(xlabel="times corrected", ylabel="helpful: share of right numbers")
     axes.legend(loc="best")
@@ -173,10 +175,10 @@ def _students(axes: Axes, numbers: Numbers) -> None:
         axes.plot(each["harmless"], each["helpful"], linestyle="none", label=f"authors' {each['method']}", **look)
     for line in (axes.axhline, axes.axvline):
         line(0, color=drawing.FAINT, linewidth=0.8, zorder=0)
-    axes.set(xlabel="improvement in harmlessness", ylabel="improvement in helpfulness", xlim=(-0.25, 1.0))
+    axes.set(xlabel="improvement in harmlessness", ylabel="improvement in helpfulness", xlim=(-0.75, 0.85))
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    axes.legend(once.values(), once.keys(), loc="best", fontsize=7, handletextpad=0.2)
+    axes.legend(once.values(), once.keys(), loc="lower left", handletextpad=0.1, borderaxespad=0.2)
 
 
 FIGURES = {
@@ -186,10 +188,10 @@ FIGURES = {
         caption=(
             "A corrector of flawed answers on worksheets with exact scores; means over seeds with intervals. a: right "
             "numbers of each answerer before and after correction, and of a network of the corrector's size that "
-            "answers by itself. b: right answers that are left alone (solid) and improvement in helpfulness (broken), by "
-            "the share of steps that copy. c: corrections corrected again. d: improvement (share of answers better less "
-            "worse) of the strong model taught by corrections of its own answers; open: the authors' Table 2, three "
-            "language models, as judged there; grey: controls."
+            "answers directly. b: right answers that are left alone (solid) and improvement in helpfulness (broken), "
+            "by the share of steps that copy. c: corrections corrected again. d: improvement (share of answers better "
+            "less worse) of the strong model taught by corrections of its own answers; open: the authors' Table 2, "
+            "three language models, as judged there; grey: controls."
         ),
         shows="a small corrector on answerers it never saw, and a strong model taught by it, beside the authors' table",
         numbers=numbers,
