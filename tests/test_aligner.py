@@ -146,6 +146,7 @@ BLENDS = {"slips": {"guessed": 0.7, "swapped": 0.4}, "within": 0.0, "ending": 0.
         ({"data__test": 30}, ("want 54 different questions", "of the 64", "raise language.length")),
         ({"weak__warmups": [0.0, 0.6]}, ("weak.warmups[1] is 0.6", "0.5")),
         ({"weak__warmups": [0.1]}, ("warmups lack 0", "add it")),
+        ({"labels__iterations": 3}, ("labels.iterations 3 exceeds weak.passes 2", "raise weak.passes")),
         ({"weak__sizes": [9]}, ("weak.sizes 9 exceeds the 8 questions", "raise data.corrector")),
     ],
 )

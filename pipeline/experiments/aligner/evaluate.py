@@ -35,12 +35,13 @@ def of_correctors(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[p
     for seed in settings.data.seeds:
         own, compare = upstream["data"][f"seed-{seed}"], comparison(seed, settings, upstream)
         origins = dict.fromkeys(settings.data.seen, "seen") | dict.fromkeys(settings.data.unseen, "unseen")
-        for recipe in recipes(settings.weak):
+        main, *others = recipes(settings.weak)
+        for recipe in (main, *others):
             made = upstream["weak"][f"seed-{seed}.{recipe.name}"]
             known = {"panel": "corrector", "seed": seed, "n_train": recipe.size, "warmup": recipe.warmup}
             for name, origin in {**origins, MODEL: MODEL}.items():
                 before = upstream["represent"][f"seed-{seed}"]["test.sampled"] if name == MODEL else own[f"test.{name}"]
-                for iteration in (number for number in (1, 2, 3) if f"{name}.{number}" in made):
+                for iteration in range(1, settings.weak.passes + 1 if recipe == main else 2):
                     cells = compare(before, made[f"{name}.{iteration}"], recipe.method)
                     yield cells.assign(**known, upstream=name, origin=origin, iteration=iteration, decoding="greedy")
 

@@ -52,10 +52,11 @@ class Network(Block):
 
 
 class Weak(Network):
-    """Corrector and direct answerer; sizes of their data; shares of the steps in which answers are to be copied."""
+    """Corrector and direct answerer; sizes of their data; shares of steps that copy; corrections of a test answer."""
 
     sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
     warmups: Annotated[tuple[Annotated[float, Field(ge=0, le=0.5)], ...], Field(min_length=1)]
+    passes: Count
 
     @model_validator(mode="after")
     def _has_one_without(self) -> "Weak":
@@ -65,7 +66,7 @@ class Weak(Network):
 
 
 class Labels(Block):
-    """How often the corrector is applied to its own corrections at most."""
+    """How often the student's answers are corrected at most."""
 
     iterations: Count
 
@@ -93,6 +94,11 @@ class Settings(Block):
             raise ValueError(
                 f"weak.sizes {max(self.weak.sizes)} exceeds the {self.data.corrector} questions of data.corrector; "
                 "lower it or raise data.corrector"
+            )
+        if self.labels.iterations > self.weak.passes:
+            raise ValueError(
+                f"labels.iterations {self.labels.iterations} exceeds weak.passes {self.weak.passes}, with whose test "
+                "answers students are compared; lower it or raise weak.passes"
             )
         return self
 

@@ -45,7 +45,7 @@ def learn(
         said = completions.greedy(model, language.asked(own["questions.test"]), language.room)
         return found | {f"{name}.1": said for name in tests}
     for name, said in tests.items():
-        for iteration in range(1, 4 if iterates else 2):
+        for iteration in range(1, settings.weak.passes + 1 if iterates else 2):
             said = corrected(model, language, own["questions.test"], said)
             found[f"{name}.{iteration}"] = said
     return found
