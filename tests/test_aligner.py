@@ -90,6 +90,7 @@ def test_the_loss_of_a_preference_is_its_equation(generator: np.random.Generator
     prompts = LANGUAGE.asked(questions)
     chosen, rejected = (generator.integers(LANGUAGE.vocabulary, size=(4, 5)) for _ in range(2))
 
+    @torch.no_grad()
     def log(each: sequences.Sequences, prompt: np.ndarray, said: np.ndarray) -> float:
         """Token by token, one row at a time."""
         total, tokens = 0.0, prompt
@@ -98,13 +99,13 @@ def test_the_loss_of_a_preference_is_its_equation(generator: np.random.Generator
             tokens = np.append(tokens, token)
         return total
 
-    plain = []
+    plain: list[float] = []
     for row in zip(prompts, chosen, rejected, strict=True):
         better, worse = (log(model, row[0], said) - log(source, row[0], said) for said in row[1:])
         plain.append(np.log1p(np.exp(-0.3 * (better - worse))))
-    found = completions.preference_loss(model, source, prompts, chosen, rejected, 0.3)
+    found = completions.preference_loss(model, source, prompts, chosen, rejected, 0.3).detach()
     assert float(found) == pytest.approx(np.mean(plain), rel=1e-4)
-    same = completions.preference_loss(source, source, prompts, chosen, rejected, 0.3)
+    same = completions.preference_loss(source, source, prompts, chosen, rejected, 0.3).detach()
     assert float(same) == pytest.approx(np.log(2))
 
 
