@@ -55,7 +55,7 @@ def of_students(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[pd.
         for name in ("untuned.", *students(settings)):
             method, _, size = name.partition(".")
             made = source if method == "untuned" else upstream["strong"][f"seed-{seed}.{name}"]
-            own = {"iteration": int(size)} if method == "corrected" else {}
+            own: dict[str, Any] = {"iteration": int(size)} if method == "corrected" else {}
             own |= {"beta": float(size)} if method == "dpo" else {}
             for decoding in DECODINGS:
                 ceiling = upstream["strong"][f"seed-{seed}.gold."][f"test.{decoding}"]
