@@ -518,7 +518,7 @@ def aligner(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for row in shown
         for seed in seeds
     ]
-    return _of_risks(rows, "aligner")
+    return _of_risks(rows, "aligner").assign(n_train=[row["n_train"] for row in rows])
 
 
 def refinement_lm(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
