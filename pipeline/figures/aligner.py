@@ -27,6 +27,7 @@ ORIGINS: dict[str, dict[str, Any]] = {
     "unseen": {"color": drawing.SEED_COLOURS[0], "marker": "o"},
     "network": {"color": drawing.SEED_COLOURS[1], "marker": "s"},
 }
+FOUND = {"helpful": "solid", "kept": (0, (2, 1.5))}
 SPOKEN = {"seen": "seen in training", "unseen": "never seen", "network": "larger network, never seen"}
 STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "SFT on corrections": ("method == 'corrected' and iteration == 1", {"color": "#01665E", "marker": "o"}),
@@ -47,7 +48,7 @@ THEIRS["RLHF"] = {"color": drawing.SEED_COLOURS[5], "marker": "v"}
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
-    """Right numbers by answerer; what warm-up and passes do by origin; improvements of the strong model's students."""
+    """Right numbers by answerer; what warm-up, passes and data do; improvements of the strong model's students."""
     every = pd.concat([tables[STUDY], controls_of(tables, STUDY)])
     small, level = every[every["panel"] == "corrector"], settings.confidence
     most = small[small["n_train"] == small["n_train"].max()]
@@ -62,7 +63,15 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     corrector = most[most["method"] == "corrector"]
     warmup = _curve(corrector[corrector["iteration"] == 1], "warmup", ("kept", "helpful_improvement"), level)
     passes = _curve(corrector[corrector["warmup"] == 0], "iteration", ("helpful",), level)
-    direct = most[(most["method"] == "direct")]
+    unseen = small[(small["origin"] == "unseen") & (small["warmup"] == 0) & (small["iteration"] == 1)]
+    sizes = [
+        {
+            "method": method,
+            "examples": int(size),
+            **{name: over_means(f"share_{name}", own, name, level) for name in FOUND},
+        }
+        for (method, size), own in unseen[unseen["method"].isin(["corrector", "direct"])].groupby(["method", "n_train"])
+    ]
     taught = every[(every["panel"] == "student") & (every["decoding"] == "sampled")]
     students = [{"student": name, **_improvements(taught.query(rows), level)} for name, (rows, _) in STUDENTS.items()]
     found = plain(
@@ -70,7 +79,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             "answerers": answerers,
             "warmup": warmup,
             "passes": passes,
-            "direct": over_means("share", direct, "helpful", level),
+            "sizes": sizes,
             "students": students,
             "authors": [
                 {"model": model, "method": method, "helpful": helpful / 100, "harmless": harmless / 100}
@@ -105,21 +114,32 @@ def _reading(found: Numbers, corrector: pd.DataFrame, level: float) -> str:
         f"{each['student']} {interval(each['helpful'])} and {interval(each['harmless'])}" for each in found["students"]
     )
     kept = {each["warmup"]: number(each["kept"]["value"]) for each in found["warmup"] if each["origin"] == "unseen"}
+    passes = [number(each["helpful"]["value"]) for each in found["passes"] if each["origin"] == "unseen"]
+    data = "; ".join(
+        f"{each['examples']} questions, {each['method']}: {interval(each['helpful'])} right numbers"
+        for each in found["sizes"]
+    )
     return (
         f"Corrected answers of generators never seen: improvement {interval(helpful)} in helpfulness, "
         f"{interval(harmless)} in harmlessness; right answers left alone {kept[0.0]}, with warm-up in "
-        f"{max(kept):g} of the steps {kept[max(kept)]}. The strong model's students (helpful and harmless): {students}."
+        f"{max(kept):g} of the steps {kept[max(kept)]}. Right numbers after one pass and more: {', '.join(passes)}. "
+        f"{data}. The strong model's students (improvement, helpful and harmless): {students}."
     )
 
 
 def draw(numbers: Numbers) -> Picture:
-    """Answerers and what a corrector makes of them, warm-up, passes, students beside the authors' table."""
+    """Answerers and what a corrector makes of them, warm-up, data, students beside the authors' table."""
     figure, panels = plt.subplots(2, 2, figsize=(drawing.WIDTH, 6.6))
     _answerers(panels[0, 0], numbers["answerers"])
     _warmup(panels[0, 1], numbers["warmup"])
-    _passes(panels[1, 0], numbers)
+    _sizes(panels[1, 0], numbers["sizes"])
     _students(panels[1, 1], numbers)
-    titles = ("one corrector, many answerers", "warm-up as an identity", "corrections corrected", "the strong model")
+    titles = (
+        "one corrector, many answerers",
+        "warm-up as an identity",
+        "correcting against answering",
+        "the strong model",
+    )
     for letter, axes, title in zip("abcd", panels.flat, titles, strict=True):
         axes.set_title(f"{letter}  {title}", fontweight="bold")
     return figure
@@ -130,7 +150,8 @@ def _answerers(axes: Axes, points: list[Numbers]) -> None:
     origins = {point["upstream"]: point["origin"] for point in points}
     for point in points:
         _, _, look = RIGHT[point["method"]]
-        drawing.horizontal_interval(axes, names.index(point["upstream"]), point["helpful"], **look)
+        place = names.index(point["upstream"]) + 0.28 * point["method"].startswith("direct")  # not over each other
+        drawing.horizontal_interval(axes, place, point["helpful"], **look)
     for method, (_, _, look) in RIGHT.items():
         axes.plot([], [], linestyle="none", label=method, markersize=4.5, **look)
     axes.set(xlim=(-0.02, 1.05), ylim=(len(names) - 0.5, -0.5), xlabel="helpful: share of right numbers")
@@ -147,21 +168,22 @@ def _warmup(axes: Axes, points: list[Numbers]) -> None:
         axes.plot(shares, improved, linestyle=(0, (2, 1.5)), markersize=3.5, fillstyle="none", **look)
     axes.plot([], [], color=drawing.INK, label="right answers left as they are")
     axes.plot([], [], color=drawing.INK, linestyle=(0, (2, 1.5)), label="improvement in helpfulness")
-    axes.set(xlabel="share of steps that copy the answer", ylabel="share of answers", ylim=(0, 1.02))
+    axes.set(xlabel="share of steps that copy the answer", ylabel="share of answers", ylim=(-0.05, 1.02))
     axes.legend(loc="lower left")
 
 
-def _passes(axes: Axes, numbers: Numbers) -> None:
-    for origin, look in ORIGINS.items():
-        own = [point for point in numbers["passes"] if point["origin"] == origin]
-        times = [point["iteration"] for point in own]
-        drawing.band(axes, times, [point["helpful"] for point in own], **look)
-    axes.axhline(
-        numbers["direct"]["value"], color=drawing.INK, linewidth=0.8, linestyle=(0, (1, 2)), label="direct, same size"
-    )
-    axes.set_xticks(sorted({point["iteration"] for point in numbers["passes"]}))
-    axes.set(xlabel="times corrected", ylabel="helpful: share of right numbers")
-    axes.legend(loc="best")
+def _sizes(axes: Axes, points: list[Numbers]) -> None:
+    looks = {"corrector": ("corrected", "student"), "direct": ("direct, same size", "ceiling")}
+    for method, (label, role) in looks.items():
+        own = [point for point in points if point["method"] == method]
+        for name, line in FOUND.items():
+            style = {**drawing.role_style(role), "linestyle": line, "label": label if name == "helpful" else "_"}
+            drawing.band(axes, [point["examples"] for point in own], [point[name] for point in own], **style)
+    axes.plot([], [], color=drawing.INK, label="right numbers")
+    axes.plot([], [], color=drawing.INK, linestyle=FOUND["kept"], label="right answers still right")
+    axes.set_xticks(sorted({point["examples"] for point in points}))
+    axes.set(xlabel="training questions", ylabel="share, generators never seen")
+    axes.legend(loc="lower right")
 
 
 def _students(axes: Axes, numbers: Numbers) -> None:
@@ -175,7 +197,7 @@ def _students(axes: Axes, numbers: Numbers) -> None:
         axes.plot(each["harmless"], each["helpful"], linestyle="none", label=f"authors' {each['method']}", **look)
     for line in (axes.axhline, axes.axvline):
         line(0, color=drawing.FAINT, linewidth=0.8, zorder=0)
-    axes.set(xlabel="improvement in harmlessness", ylabel="improvement in helpfulness", xlim=(-0.75, 0.85))
+    axes.set(xlabel="improvement in harmlessness", ylabel="improvement in helpfulness", xlim=(-1.2, 0.85))
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     axes.legend(once.values(), once.keys(), loc="lower left", handletextpad=0.1, borderaxespad=0.2)
@@ -189,9 +211,9 @@ FIGURES = {
             "A corrector of flawed answers on worksheets with exact scores; means over seeds with intervals. a: right "
             "numbers of each answerer before and after correction, and of a network of the corrector's size that "
             "answers directly. b: right answers that are left alone (solid) and improvement in helpfulness (broken), "
-            "by the share of steps that copy. c: corrections corrected again. d: improvement (share of answers better "
-            "less worse) of the strong model taught by corrections of its own answers; open: the authors' Table 2, "
-            "three language models, as judged there; grey: controls."
+            "by the share of steps that copy. c: corrector and direct answerer by their data. d: improvement (share of "
+            "answers better less worse) of the strong model taught by corrections of its own answers; open: the "
+            "authors' Table 2, three language models, as judged there; grey: controls."
         ),
         shows="a small corrector on answerers it never saw, and a strong model taught by it, beside the authors' table",
         numbers=numbers,
