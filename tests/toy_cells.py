@@ -508,6 +508,44 @@ def contrastive(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     return cells.assign(reward=cells["fluency"] + 3 * cells["preferred"])
 
 
+def aligner(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Cells of the study: corrections help, random ones do not, preferences cost helpfulness."""
+    small = [("corrector", size, warmup, 1) for size, warmup in ((500, 0.0), (500, 0.3), (500, 0.5), (150, 0.0))]
+    small += [("corrector", 500, 0.0, 2), ("direct", 500, 0.0, 1), ("direct", 150, 0.0, 1)]
+    small += [(method, 500, 0.0, 1) for method in ("random", "identity")]
+    shown = [
+        {"panel": "corrector", "method": method, "n_train": size, "warmup": warmup, "iteration": iteration}
+        | {"origin": origin, "upstream": origin, "decoding": "greedy"}
+        for method, size, warmup, iteration in small
+        for origin in ("seen", "unseen", "network")
+    ]
+    taught = [("raw", {}), ("corrected", {"iteration": 1}), ("dpo", {"beta": 0.1}), ("dpo", {"beta": 0.5})]
+    taught += [(method, {}) for method in ("random", "gold", "untuned")]
+    shown += [
+        {"panel": "student", "method": method, "n_train": 1000, "origin": "network", "upstream": "network", **further}
+        | {"decoding": decoding}
+        for method, further in taught
+        for decoding in ("sampled", "greedy")
+    ]
+    bad = {"random": -0.9, "identity": 0.0, "raw": 0.0, "untuned": 0.0, "dpo": -0.3}
+    rows = [
+        row
+        | {
+            "seed": seed,
+            "control": row["method"] if row["method"] in ("random", "identity", "untuned", "gold") else np.nan,
+            "helpful": 0.7 + 0.2 * bad.get(row["method"], 1) + 0.01 * seed,
+            "helpful_before": 0.7 + 0.01 * seed,
+            "helpful_improvement": bad.get(row["method"], 0.5) + 0.01 * seed,
+            "harmless_improvement": 0.3 + 0.01 * seed,
+            "kept": 0.9 + 0.01 * seed,
+            "excess_risk": 0.1 + 0.01 * seed,
+        }
+        for row in shown
+        for seed in seeds
+    ]
+    return _of_risks(rows, "aligner").assign(n_train=[row["n_train"] for row in rows])
+
+
 def refinement_lm(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     """Cells of the study: style is taken over, content stays."""
     methods = [("in_context", n) for n in (1, 2, 4, 8)] + [(name, n) for name in ("shuffled", "gold") for n in (2, 8)]
@@ -735,7 +773,9 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     cells = table.assign(**parts, misfit=misfit, gain=gain, cross_term=misfit - gain, weak_error=1.5)
     cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
     last = cells[cells["control"].isna() & (cells["n_train"] == 6000)]
-    cells = pd.concat([cells, *(last.assign(strong=name) for name in ("lite0-128-100", "lite2-128"))], ignore_index=True)
+    cells = pd.concat(
+        [cells, *(last.assign(strong=name) for name in ("lite0-128-100", "lite2-128"))], ignore_index=True
+    )
     return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
 
 
@@ -816,6 +856,7 @@ def everything() -> dict[str, pd.DataFrame]:
         "published/essays": essays(),
         "published/contrastive": contrastive(),
         "published/explanations": explanations(),
+        "published/aligner": aligner(),
         "published/bregman_text": bregman_text(),
         "published/gallery": gallery(),
         "published/selective": selective(),

@@ -13,6 +13,10 @@ MEANS = {
     "mean_excess_risk": "excess_risk",  # in squared label units
     "mean_content": "content",  # share of questions answered with the right fact
     "mean_style": "style",  # share of answers in the style asked for
+    "mean_helpful": "helpful",  # share of right numbers in an answer
+    "mean_helpful_improvement": "helpful_improvement",  # answers that score higher after correction less those lower
+    "mean_harmless_improvement": "harmless_improvement",
+    "mean_kept": "kept",  # share of right answers that a corrector leaves as they are
     "mean_stated": "stated",  # share of answers in which the right one is written
     "mean_label_accuracy": "label_accuracy",  # share of the students' labels that are right
     "mean_auroc": "auroc",  # how well a selector tells right own answers from wrong ones on test rows
