@@ -1,4 +1,4 @@
-"""Statistics of the cells of `shift`, `shift_images` and `shift_preferences`: accuracies by method, and the weights of teachers."""
+"""Statistics of `shift`, `shift_images` and `shift_preferences`: accuracies by method, and the weights of teachers."""
 
 import numpy as np
 import pandas as pd
