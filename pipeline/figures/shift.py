@@ -35,7 +35,7 @@ CONTROLS = {"shuffled": "control: shuffled labels", "constant": "control: consta
 PLACES: tuple[tuple[str, str, dict[str, dict[str, str]]], ...] = (
     (
         STUDY,
-        "Gaussian classes",
+        "Gaussians",
         {
             "in their domains": {"panel": "synthetic", "domain": "source"},
             "off them": {"panel": "synthetic", "domain": "shifted"},
@@ -44,7 +44,7 @@ PLACES: tuple[tuple[str, str, dict[str, dict[str, str]]], ...] = (
     ),
     (
         STUDY,
-        "corrupted digits",
+        "digits",
         {"in their domains": {"panel": "images", "shift": "in"}, "off them": {"panel": "images", "shift": "out"}},
     ),
     (IMAGES, "photographs", {"in their domains": {"shift": "in"}, "off them": {"shift": "out"}}),
