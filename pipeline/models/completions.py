@@ -4,18 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline.models import sequences
+from pipeline.models import alignment, sequences
 
 Array = np.ndarray
 
 
 def log_probability(model: sequences.Sequences, prompts: Array, said: Array) -> Tensor:
     """Log-probability of every token of completions (n, length) after prompts (n, tokens): (n, length)."""
-    tokens = np.concatenate([prompts, said], axis=1)
-    log = sequences.logits(model, tokens[:, :-1])[:, prompts.shape[1] - 1 :].log_softmax(dim=-1)
-    return log.gather(-1, torch.from_numpy(said)[..., None])[..., 0]
+    return alignment.log_probability(model, np.concatenate([prompts, said], axis=1), prompts.shape[1])
 
 
 def sampled(model: sequences.Sequences, prompts: Array, length: int, stream: np.random.Generator) -> Array:
@@ -81,5 +79,5 @@ def preference_loss(
     both = np.concatenate([prompts, prompts]), np.concatenate([chosen, rejected])
     with torch.no_grad():
         before = log_probability(source, *both).sum(dim=1)
-    ratio = log_probability(model, *both).sum(dim=1) - before
-    return -nn.functional.logsigmoid(beta * (ratio[: len(prompts)] - ratio[len(prompts) :])).mean()
+    chosen_ratio, rejected_ratio = (log_probability(model, *both).sum(dim=1) - before).chunk(2)
+    return alignment.dpo_loss(chosen_ratio, rejected_ratio, beta)
