@@ -123,7 +123,7 @@ DATA = {
         lambda: [remove(f"data/{name}.jsonl.xz")() for name in ("pairs_test", "questions")],
         ("the files of no text set", "W2S_MIRROR"),
     ),
-    "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "restore it", "sha256")),
+    "texts cut": Case("data preferences", cut("data/pairs_test.jsonl.xz"), ("pairs_test", "put the file", "sha256")),
     "texts no archive": Case("data preferences", texts(lambda raw: raw[:-9]), ("pairs", "cannot be read")),
     "texts no JSON": Case("data preferences", texts(lines(lambda raw: raw + b"{")), ("pairs", "cannot be read")),
     "texts without column": Case(

@@ -54,7 +54,8 @@ def tiny(block: Block, model: Path, folder: Path) -> None:
         "words": {"features": "tfidf", "labels": 40, "c": 1.0},
         "low": {"features": "low", "labels": 12, "c": 0.1},
     }
-    block["weak"]["controls"]["seeds"] = [0]
+    block["weak"]["controls"].update(kinds=["random", "shuffled", "teachers_labels", "itself"], seeds=[0])
+    block["labels"]["kinds"] = ["soft", "hard"]
     block["strong"].update(model="tiny", epochs=[0.5, 1, 2], batch_size=8, micro_batch=3, learning_rate=0.01)
     block["evaluate"].update(bins=4, resamples=100)
 

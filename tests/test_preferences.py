@@ -200,7 +200,7 @@ BAD = {
         set_key("represent", "ladder", "low", "model", value="big"),
         "ladder.low.model is 'big', which is not in represent.models; choose from tiny",
     ),
-    "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers, not 7"),
+    "layer": (set_key("represent", "ladder", "low", "layer", value=7), "tiny has 2 layers and a view takes 7; lower"),
     "file twice": (same_twice, "source.truth is the file of another part too .pairs_weak.jsonl.xz."),
     "prompts": (
         prompts_twice,

@@ -414,6 +414,7 @@ def test_line_ends_of_windows_are_named_and_git_leaves_them_alone(
     content = (ROOT / "data" / ESOL).read_bytes()
     file = File(path=ESOL, sha256=hashlib.sha256(content).hexdigest())
     Path("data/moleculenet").mkdir(parents=True)
+    Path("data/SHA256SUMS").write_text(f"{file.sha256}  {ESOL}\n")
     Path("data", ESOL).write_bytes(content.replace(b"\n", b"\r\n"))
     with pytest.raises(InputError, match=r"line ends of Windows, .*core\.autocrlf false.*git checkout"):
         files.found("data set esol", file)

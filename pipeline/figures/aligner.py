@@ -77,6 +77,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     found = plain(
         {
             "answerers": answerers,
+            "unseen": _improvements(once.query("method == 'corrector' and origin == 'unseen'"), level),
             "warmup": warmup,
             "passes": passes,
             "sizes": sizes,
@@ -88,7 +89,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             ],
         }
     )
-    return plain({"reading": _reading(found, corrector, level), **found, "confidence": level})
+    return plain({"reading": words(found), **found, "confidence": level})
 
 
 def _curve(cells: pd.DataFrame, along: str, columns: tuple[str, ...], level: float) -> list[Numbers]:
@@ -107,9 +108,9 @@ def _improvements(cells: pd.DataFrame, level: float) -> Numbers:
     return {name.removesuffix("_improvement"): over_means(_kind(name), cells, name, level) for name in names}
 
 
-def _reading(found: Numbers, corrector: pd.DataFrame, level: float) -> str:
-    own = corrector[(corrector["origin"] == "unseen") & (corrector["warmup"] == 0) & (corrector["iteration"] == 1)]
-    helpful, harmless = (plain(each) for each in _improvements(own, level).values())
+def words(found: Numbers) -> str:
+    """Improvements of answerers never seen, right answers left alone, data, and the strong model's students."""
+    helpful, harmless = found["unseen"]["helpful"], found["unseen"]["harmless"]
     students = "; ".join(
         f"{each['student']} {interval(each['helpful'])} and {interval(each['harmless'])}" for each in found["students"]
     )
@@ -121,7 +122,7 @@ def _reading(found: Numbers, corrector: pd.DataFrame, level: float) -> str:
     )
     return (
         f"Corrected answers of generators never seen: improvement {interval(helpful)} in helpfulness, "
-        f"{interval(harmless)} in harmlessness; right answers left alone {kept[0.0]}, with warm-up in "
+        f"{interval(harmless)} in harmlessness; right answers left alone {kept[min(kept)]}, with warm-up in "
         f"{max(kept):g} of the steps {kept[max(kept)]}. Right numbers after one pass and more: {', '.join(passes)}. "
         f"{data}. The strong model's students (improvement, helpful and harmless): {students}."
     )
@@ -218,5 +219,6 @@ FIGURES = {
         shows="a small corrector on answerers it never saw, and a strong model taught by it, beside the authors' table",
         numbers=numbers,
         draw=draw,
+        words=words,
     )
 }
