@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.core import artifacts, streams
 from pipeline.core.artifacts import Arrays
@@ -16,10 +16,10 @@ from pipeline.core.config import Block, Count, Name, Seed, Seeds
 from pipeline.core.parallel import Pool
 from pipeline.experiments.shift import evaluate as measured
 from pipeline.experiments.shift.data import LEAST_TEST, PARTS
-from pipeline.experiments.shift.represent import used, with_ones
-from pipeline.experiments.shift.settings import Corruptions, Domain, Shared, World, a_pool, fits
+from pipeline.experiments.shift.represent import own_columns, used, with_ones
+from pipeline.experiments.shift.settings import Corruptions, Domain, Shared, World, a_pool
 from pipeline.experiments.vision.common import images
-from pipeline.experiments.vision.represent import PIECE, piece, weights
+from pipeline.experiments.vision.represent import PIECE, features_of, weights
 from pipeline.experiments.vision.settings import Network, Photographs
 from pipeline.models import corruptions
 
@@ -38,12 +38,11 @@ class Data(Photographs):
     splits: Seeds
     teacher: Count
     student: Count
-    teachers: Corruptions  # the slice of each
+    teachers: Annotated[Corruptions, AfterValidator(a_pool)]  # the slice of each
     domains: Annotated[dict[Name, Domain], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _leaves_a_test_set(self) -> "Data":
-        a_pool(self.teachers)
         rest = self.images - len(self.teachers) * self.teacher - self.student
         if rest < LEAST_TEST:
             raise ValueError(
@@ -74,11 +73,6 @@ class Settings(Shared):
 
     data: Data
     represent: Represent
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Settings":
-        fits(self)
-        return self
 
     def worlds(self) -> Iterator[World]:
         """A world a domain and split."""
@@ -139,14 +133,13 @@ def seen(pixels: Array, name: str, seed: int, start: int, *options: Any) -> Arra
     """Features (n, 1280) of some images under a corruption."""
     stream = streams.generator(seed, f"shift/photographs/{name}/{start}")
     under = np.rint(255 * corruptions.corrupted(pixels / 255, name, stream)).astype(np.uint8)
-    return piece(slice(None), {"images": {"pixels": under}}, *options)
+    return features_of(under, *options)
 
 
 def views(world: World, sizes: Represent, drawn: Arrays, read: Array) -> Arrays:
     """Features of one world: of each view some columns, each of mean 0 and deviation 1 on the rows that train on it."""
     teachers, stream = len(drawn["slice"]), streams.generator(world.seed, "shift/photographs/views")
-    found: Arrays = {"columns": np.ones((teachers, teachers * sizes.weak + 1), bool), "slice": drawn["slice"]}
-    found["columns"][:, :-1] = np.repeat(np.eye(teachers, dtype=bool), sizes.weak, axis=1)
+    found: Arrays = {"columns": own_columns(teachers, sizes.weak), "slice": drawn["slice"]}
 
     def take(count: int) -> Array:
         return stream.choice(read.shape[-1], count, replace=False)

@@ -24,7 +24,7 @@ from pipeline.experiments.preferences.settings import Represent as Ladder
 from pipeline.experiments.preferences.settings import known
 from pipeline.experiments.shift import evaluate as measured
 from pipeline.experiments.shift.data import PARTS
-from pipeline.experiments.shift.settings import Shared, World, a_pool, fits
+from pipeline.experiments.shift.settings import Shared, World, a_pool
 
 Array = np.ndarray
 PANEL = "preferences"
@@ -65,8 +65,7 @@ class Settings(Shared):
     represent: Represent
 
     @model_validator(mode="after")
-    def _fits(self) -> "Settings":
-        fits(self)
+    def _names_and_sizes_are_known(self) -> "Settings":
         rows, teachers = self.data.datasets[self.data.source].sizes["truth"], len(self.represent.teachers)
         if rows < teachers:
             raise ValueError(

@@ -55,8 +55,7 @@ def random_features(world: World, settings: Settings, drawn: Arrays) -> Arrays:
     """
     sizes, stream = settings.represent, streams.generator(world.seed, "shift/views/images")
     teachers, width = len(drawn["slice"]), drawn["x.source"].shape[1]
-    found: Arrays = {"columns": np.ones((teachers, teachers * sizes.weak + 1), bool), "slice": drawn["slice"]}
-    found["columns"][:, :-1] = np.repeat(np.eye(teachers, dtype=bool), sizes.weak, axis=1)
+    found: Arrays = {"columns": own_columns(teachers, sizes.weak), "slice": drawn["slice"]}
     counts = {"weak": teachers * sizes.weak, "middle": sizes.middle, "strong": sizes.strong}
     for view, count in counts.items():
         matrix, offset = stream.standard_normal((width, count)), stream.standard_normal(count)
@@ -64,6 +63,13 @@ def random_features(world: World, settings: Settings, drawn: Arrays) -> Arrays:
         scale = np.sqrt(np.mean(np.square(made["source" if view == "weak" else "student"])))
         found |= {f"{view}.{part}": with_ones(features / scale) for part, features in made.items()}
     return used(found)
+
+
+def own_columns(teachers: int, each: int) -> Array:
+    """Which columns each teacher sees where all have as many of their own, and the ones: (K, K * each + 1) bool."""
+    found = np.ones((teachers, teachers * each + 1), bool)
+    found[:, :-1] = np.repeat(np.eye(teachers, dtype=bool), each, axis=1)
+    return found
 
 
 def with_ones(features: Array) -> Array:

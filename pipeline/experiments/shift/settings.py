@@ -1,7 +1,7 @@
 """Settings of the study `shift` and of those that share its students; sources of each number in DEVIATIONS.md."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -171,6 +171,25 @@ class Shared(Block):
     strong: Strong
     evaluate: Evaluate
 
+    @model_validator(mode="after")
+    def _training_and_start_are_of_the_worlds(self) -> Self:
+        for world in self.worlds():
+            for verb, block in (("weak", self.weak), ("strong", self.strong)):
+                if world.panel not in block.training:
+                    raise ValueError(f"{verb}.training has no {world.panel}; add it")
+            given, names = self.strong.start.get(world.panel), self.teachers(world)
+            if given is not None and len(given) != len(names):
+                raise ValueError(
+                    f"strong.start.{world.panel} has {len(given)} weights for the {len(names)} teachers of "
+                    f"{world.domain}; give one each"
+                )
+        panels = {world.panel for world in self.worlds()}
+        for panel in self.strong.start:
+            if panel not in panels:
+                known = ", ".join(sorted(panels))
+                raise ValueError(f"strong.start has {panel}, which is no panel; choose from {known}")
+        return self
+
     def worlds(self) -> Iterator[World]:
         """All worlds."""
         raise NotImplementedError
@@ -180,34 +199,11 @@ class Shared(Block):
         raise NotImplementedError
 
 
-def fits(settings: Shared) -> None:
-    """Raise ValueError where a panel has no training, or weights at the start that are not as many as its teachers."""
-    for world in settings.worlds():
-        for verb, block in (("weak", settings.weak), ("strong", settings.strong)):
-            if world.panel not in block.training:
-                raise ValueError(f"{verb}.training has no {world.panel}; add it")
-        given, names = settings.strong.start.get(world.panel), settings.teachers(world)
-        if given is not None and len(given) != len(names):
-            raise ValueError(
-                f"strong.start.{world.panel} has {len(given)} weights for the {len(names)} teachers of {world.domain}; "
-                "give one each"
-            )
-    panels = {world.panel for world in settings.worlds()}
-    for panel in settings.strong.start:
-        if panel not in panels:
-            raise ValueError(f"strong.start has {panel}, which is no panel; choose from {', '.join(sorted(panels))}")
-
-
 class Settings(Shared):
     """The file studies/shift.yaml."""
 
     data: Data
     represent: Represent
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Settings":
-        fits(self)
-        return self
 
     def worlds(self) -> Iterator[World]:
         """All worlds: synthetic ones a seed, images a split."""

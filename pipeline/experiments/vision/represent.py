@@ -41,10 +41,15 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
     return found
 
 
-def piece(rows: slice, data: Mapping[str, Any], side: int, size: str, weights: Path | int, home: Path) -> Arrays:
-    """Features of some images.  Raises InputError where the weights are not those of the network."""
+def piece(rows: slice, data: Mapping[str, Any], *options: Any) -> Arrays:
+    """Features of some images of the study; options as ``features_of`` has them."""
+    return features_of(data["images"]["pixels"][rows], *options)
+
+
+def features_of(pixels: np.ndarray, side: int, size: str, weights: Path | int, home: Path) -> Arrays:
+    """Features of images (n, side, side, 3).  Raises InputError where the weights are not those of the network."""
     try:
-        return {"features": reading.read(data["images"]["pixels"][rows], side, size, weights, home)}
+        return {"features": reading.read(pixels, side, size, weights, home)}
     except RuntimeError as error:
         if "state_dict" not in str(error):
             raise
