@@ -10,9 +10,9 @@ from conftest import ROOT
 
 from pipeline.core import experiments
 from pipeline.core.errors import InputError
-from pipeline.experiments.aligner import evaluate
+from pipeline.experiments.aligner import evaluate, networks
 from pipeline.experiments.aligner.settings import Settings, recipes
-from pipeline.models import completions, sequences, worksheets
+from pipeline.models import alignment, sequences, worksheets
 from pipeline.models.worksheets import Flaws, Language
 
 LANGUAGE = Language(length=3, exercises=6, numbers=5, words=2, harmful=(1,))
@@ -103,19 +103,25 @@ def test_the_loss_of_a_preference_is_its_equation(generator: np.random.Generator
     for row in zip(prompts, chosen, rejected, strict=True):
         better, worse = (log(model, row[0], said) - log(source, row[0], said) for said in row[1:])
         plain.append(np.log1p(np.exp(-0.3 * (better - worse))))
-    found = completions.preference_loss(model, source, prompts, chosen, rejected, 0.3).detach()
+
+    def preference(each: sequences.Sequences) -> torch.Tensor:
+        both = (np.concatenate([prompts, said], axis=1) for said in (chosen, rejected))
+        logs = [[alignment.fixed(one, tokens, prompts.shape[1]) for one in (each, source)] for tokens in both]
+        return alignment.dpo_loss(*((own - before).sum(dim=1) for own, before in logs), 0.3)
+
+    found = preference(model)
     assert float(found) == pytest.approx(np.mean(plain), rel=1e-4)
-    same = completions.preference_loss(source, source, prompts, chosen, rejected, 0.3).detach()
+    same = preference(source)
     assert float(same) == pytest.approx(np.log(2))
 
 
 def test_samples_follow_the_probabilities_of_the_model(generator: np.random.Generator) -> None:
     model, prompts = network(0), np.zeros((4000, 1), int)
-    said = completions.sampled(model, prompts, 1, generator)[:, 0]
+    said = networks.sampled(model, prompts, 1, generator)[:, 0]
     wanted = torch.softmax(sequences.logits(model, prompts[:1])[0, -1], dim=-1).detach().numpy()
     found = np.bincount(said, minlength=len(wanted)) / len(said)
     assert np.abs(found - wanted).max() < 5 * np.sqrt(wanted.max() / len(said))
-    assert completions.greedy(model, prompts[:1], 1)[0, 0] == wanted.argmax()
+    assert networks.greedy(model, prompts[:1], 1)[0, 0] == wanted.argmax()
 
 
 def test_an_improvement_is_a_share_of_answers_better_less_worse() -> None:

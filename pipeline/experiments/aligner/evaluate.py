@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.parallel import Pool
-from pipeline.experiments.aligner.settings import DECODINGS, MODEL, Settings, recipes, students
+from pipeline.experiments.aligner.settings import DECODINGS, MODEL, Settings, passes, recipes, students
 from pipeline.experiments.refined import means, row
 from pipeline.models import worksheets
 from pipeline.summary.metrics import nested
@@ -35,13 +35,12 @@ def of_correctors(settings: Settings, upstream: Mapping[str, Any]) -> Iterator[p
     for seed in settings.data.seeds:
         own, compare = upstream["data"][f"seed-{seed}"], comparison(seed, settings, upstream)
         origins = dict.fromkeys(settings.data.seen, "seen") | dict.fromkeys(settings.data.unseen, "unseen")
-        main, *others = recipes(settings.weak)
-        for recipe in (main, *others):
+        for recipe in recipes(settings.weak):
             made = upstream["weak"][f"seed-{seed}.{recipe.name}"]
             known = {"panel": "corrector", "seed": seed, "n_train": recipe.size, "warmup": recipe.warmup}
             for name, origin in {**origins, MODEL: MODEL}.items():
                 before = upstream["represent"][f"seed-{seed}"]["test.sampled"] if name == MODEL else own[f"test.{name}"]
-                for iteration in range(1, settings.weak.passes + 1 if recipe == main else 2):
+                for iteration in passes(recipe, settings.weak):
                     cells = compare(before, made[f"{name}.{iteration}"], recipe.method)
                     yield cells.assign(**known, upstream=name, origin=origin, iteration=iteration, decoding="greedy")
 

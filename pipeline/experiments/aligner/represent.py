@@ -6,9 +6,9 @@ from typing import Any
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.aligner.networks import answers_of, strong_network
+from pipeline.experiments.aligner.networks import answers_of, finetune, sampled, strong_network
 from pipeline.experiments.aligner.settings import Settings
-from pipeline.models import completions, sequences
+from pipeline.models import sequences
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -21,7 +21,7 @@ def pretrain(seed: int, settings: Settings, data: Mapping[str, Arrays]) -> Array
     own, language, model = data[f"seed-{seed}"], settings.data.language, strong_network(seed, settings)
     stream = streams.generator(seed, "aligner/pretraining")
     training, answers = settings.represent.training, own["answers.network"]
-    completions.finetune(model, language.asked(own["questions.network"]), lambda step: answers, stream, training)
+    finetune(model, language.asked(own["questions.network"]), lambda step: answers, stream, training)
     spoken = answers_of(seed, model, language, own["questions.test"])
-    drawn = completions.sampled(model, language.asked(own["questions.student"]), language.room, stream)
+    drawn = sampled(model, language.asked(own["questions.student"]), language.room, stream)
     return {**sequences.weights(model), "student": drawn, **spoken}

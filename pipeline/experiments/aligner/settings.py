@@ -123,6 +123,11 @@ def recipes(weak: Weak) -> list[Recipe]:
     return [*found, Recipe("random", most, 0.0), Recipe("identity", most, 0.0)]
 
 
+def passes(recipe: Recipe, weak: Weak) -> range:
+    """Iterations of correction of a test answer: only the first recipe has more than one."""
+    return range(1, weak.passes + 1 if recipe == recipes(weak)[0] else 2)
+
+
 def students(settings: Settings) -> list[str]:
     """Names `<method>.<iteration or beta>`."""
     iterated = [f"corrected.{iteration}" for iteration in range(1, settings.labels.iterations + 1)]

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.aligner.networks import answers_of, strong_network
+from pipeline.experiments.aligner.networks import answers_of, finetune, strong_network
 from pipeline.experiments.aligner.settings import Settings, students
-from pipeline.models import completions, sequences, worksheets
+from pipeline.models import alignment, sequences, worksheets
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
@@ -29,10 +31,9 @@ def tune(
 ) -> Arrays:
     """`test.sampled` and `test.greedy` of the strong model after finetuning; DPO prefers corrections to raw answers."""
     own, told, language = data[f"seed-{seed}"], labels[f"seed-{seed}"], settings.data.language
-    model, source = (strong_network(seed, settings) for _ in range(2))
-    for each in (model, source):
-        sequences.load(each, represent[f"seed-{seed}"])
-    questions, stream = own["questions.student"], streams.generator(seed, "aligner/finetuning")
+    model = strong_network(seed, settings)
+    sequences.load(model, represent[f"seed-{seed}"])
+    prompts, stream = language.asked(own["questions.student"]), streams.generator(seed, "aligner/finetuning")
     method, _, size = name.partition(".")
     if method == "dpo":
         changed = (told["corrected.1"] != told["raw"]).any(axis=1)  # an answer is not preferred to itself
@@ -40,12 +41,11 @@ def tune(
             raise InputError(
                 "{where}: the corrector changes no answer, so that nothing is preferred; raise weak.training"
             )
-        prompts, chosen, rejected = (
-            each[changed] for each in (language.asked(questions), told["corrected.1"], told["raw"])
-        )
-        completions.prefer(model, source, prompts, chosen, rejected, float(size), stream, settings.strong.training)
+        chosen, rejected = (np.concatenate([prompts, told[kind]], axis=1)[changed] for kind in ("corrected.1", "raw"))
+        training = settings.strong.training
+        alignment.dpo(model, chosen, rejected, prompts.shape[1], float(size), training, stream)
     else:
-        right = worksheets.right(language, own["facts"], questions)
+        right = worksheets.right(language, own["facts"], own["questions.student"])
         wanted = right if method == "gold" else told[name.rstrip(".")]
-        completions.finetune(model, language.asked(questions), lambda step: wanted, stream, settings.strong.training)
+        finetune(model, prompts, lambda step: wanted, stream, settings.strong.training)
     return answers_of(seed, model, language, own["questions.test"])

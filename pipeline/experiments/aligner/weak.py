@@ -6,22 +6,20 @@ from typing import Any
 from pipeline.core import streams
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.aligner.networks import corrected, small_network
-from pipeline.experiments.aligner.settings import MODEL, Recipe, Settings, recipes
-from pipeline.models import completions, sequences, worksheets
+from pipeline.experiments.aligner.networks import corrected, finetune, greedy, small_network
+from pipeline.experiments.aligner.settings import MODEL, Recipe, Settings, passes, recipes
+from pipeline.models import sequences, worksheets
 
 
 def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[str, Arrays]:
     """Small networks, `<seed>.<recipe>`; see ``learn``."""
     bundles, every = (settings, upstream["data"], upstream["represent"]), recipes(settings.weak)
-    units = {f"seed-{s}.{r.name}": (s, r, r == every[0], *bundles) for s in settings.data.seeds for r in every}
-    return pool.map(learn, units)
+    return pool.map(learn, {f"seed-{s}.{r.name}": (s, r, *bundles) for s in settings.data.seeds for r in every})
 
 
 def learn(
     seed: int,
     recipe: Recipe,
-    iterates: bool,
     settings: Settings,
     data: Mapping[str, Arrays],
     represent: Mapping[str, Arrays],
@@ -37,15 +35,15 @@ def learn(
     direct = recipe.method == "direct"
     prompts = language.asked(questions) if direct else language.to_correct(questions, answers)
     stream = streams.generator(seed, "aligner/small")
-    completions.finetune(model, prompts, lambda step: answers if step < copied else wanted, stream, training)
+    finetune(model, prompts, lambda step: answers if step < copied else wanted, stream, training)
     tests = {name: own[f"test.{name}"] for name in (*settings.data.seen, *settings.data.unseen)}
     tests[MODEL] = represent[f"seed-{seed}"]["test.sampled"]
     found = sequences.weights(model)
     if direct:
-        said = completions.greedy(model, language.asked(own["questions.test"]), language.room)
+        said = greedy(model, language.asked(own["questions.test"]), language.room)
         return found | {f"{name}.1": said for name in tests}
     for name, said in tests.items():
-        for iteration in range(1, settings.weak.passes + 1 if iterates else 2):
+        for iteration in passes(recipe, settings.weak):
             said = corrected(model, language, own["questions.test"], said)
             found[f"{name}.{iteration}"] = said
     return found
