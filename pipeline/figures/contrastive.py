@@ -89,7 +89,7 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
     untuned = _mean(shown.query(METHODS["strong, un-tuned"]), "reward", settings)
     weight = float((shown["share"] / shown["preferred"]).median())
     found = plain({"points": points, "alphas": alphas, "plane": plane, "noises": noises, "untuned": untuned})
-    return plain({"reading": _reading(found), **found, "weight": weight, "confidence": settings.confidence})
+    return plain({"reading": words(found), **found, "weight": weight, "confidence": settings.confidence})
 
 
 def _scores(cells: pd.DataFrame, confidence: float) -> Numbers:
@@ -112,7 +112,8 @@ def _changes(decoded: pd.DataFrame, alpha: float, settings: Intervals) -> Number
     }
 
 
-def _reading(found: Numbers) -> str:
+def words(found: Numbers) -> str:
+    """Rewards by method."""
     told = ", ".join(f"{point['method']} {number(point['reward']['value'])}" for point in found["points"])
     return f"True reward in nats a token, a fifth of the weak model's pairs flipped: {told}."
 
@@ -192,11 +193,6 @@ def _noises(axes: Axes, numbers: Numbers) -> None:
 
 def _style(name: str) -> dict[str, Any]:
     return {"color": COLOURS[name], "marker": MARKERS[name]}
-
-
-def words(numbers: Numbers) -> str:
-    """Rewards by method."""
-    return _reading(numbers)
 
 
 FIGURES = {
