@@ -250,6 +250,9 @@ WORDS = {
     "notebook with error": Case(
         "figures", swap(NOTEBOOK, b"import", b"import nothing_of_this_name\\nimport"), (NOTEBOOK, "nothing_of")
     ),
+    "kernel that dies": Case(
+        "figures", write("ipykernel_launcher.py", b"raise SystemExit(1)"), ("Kernel died", "_launcher` says why")
+    ),
     "study not run": Case(
         "publish realizability", lambda: None, ("artifacts/results/realizability is missing", "pipeline.study real")
     ),

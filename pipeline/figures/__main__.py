@@ -6,6 +6,7 @@ python -m pipeline.figures charikar_fig2b     only those named
 
 import argparse
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_event_loop
 from papermill.exceptions import PapermillExecutionError
@@ -30,6 +32,14 @@ NOTEBOOKS = Path("notebooks")
 EXECUTED = NOTEBOOKS / "executed"
 KERNEL = "python3"  # of this environment, whatever kernel a notebook was saved with
 GENERIC = NOTEBOOKS / "figures.ipynb"  # for a source without a notebook of its own
+
+
+class QuietKernel(AsyncKernelManager):
+    """A kernel whose own log stays off the terminal: one that is told to stop may print a traceback of its sockets."""
+
+    async def start_kernel(self, **options: Any) -> None:
+        """Start it; what a cell prints comes back by message and is not touched."""
+        await super().start_kernel(**options, stderr=subprocess.DEVNULL)
 
 
 def main() -> None:
@@ -92,6 +102,9 @@ def execute(source: str, names: list[str], folder: Path) -> None:
     except NoSuchKernel as error:  # a KeyError, which would read as a damaged notebook
         remedy = "install what draws the figures with `pip install -r requirements.lock`"
         raise InputError(f"{notebook} runs in the Jupyter kernel '{error.name}', which is not here; {remedy}") from None
+    except RuntimeError as error:
+        remedy = "`python -m ipykernel_launcher` says why one does not start; W2S_WORKERS=1 needs less memory"
+        raise InputError(f"{notebook}: {str(error).rstrip('.')}; {remedy}") from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"{notebook} is no notebook ({reason}); restore it with `git checkout {notebook}`") from None
@@ -105,6 +118,7 @@ def _run(notebook: Path, copy: Path, parameters: dict[str, Any]) -> None:
         "language": "python",
         "extra_arguments": ["--log-level=CRITICAL"],
         "cwd": here,
+        "kernel_manager_class": QuietKernel,
         **quiet,
     }
     papermill.execute_notebook(notebook, copy, parameters, **options)
