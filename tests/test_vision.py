@@ -18,9 +18,9 @@ from pipeline.core.errors import InputError
 from pipeline.experiments.vision import represent
 from pipeline.experiments.vision.common import anatomy, controls
 from pipeline.experiments.vision.evaluate import KEYS
-from pipeline.models.vision import efficientnet
+from pipeline.models.vision import block, efficientnet
 from tests import small_study
-from tests.tiny_images import CLASSES, archive, image, members, packed, tiny_study
+from tests.tiny_images import BLOCK, CLASSES, archive, image, members, packed, tiny_study
 
 Block = dict[str, Any]
 # Of the wheels' state dicts: sha256 of their sorted lines `name shape`, and the parameters.
@@ -47,7 +47,8 @@ def test_every_student_has_its_cell_and_its_parts_sum_to_the_whole(
     table, once = cells.read(file), file.read_bytes()
     assert not table.duplicated([*cells.KEYS, *KEYS]).any()
     assert set(table["control"].dropna()) == {*controls.TEACHERS, controls.NO_TEACHER}
-    assert set(table["loss"]) == {"cross_entropy", "reverse_kl"} and set(table["strong"]) == {"first", "second"}
+    assert set(table["loss"]) == {"cross_entropy", "reverse_kl"}
+    assert set(table["strong"]) == {"first", "second", "block"}
     np.testing.assert_allclose(table["misfit"] - table["gain"], table["cross_term"], atol=1e-8)
     for name in ("gain", "misfit"):
         np.testing.assert_allclose(table[f"{name}_right"] + table[f"{name}_wrong"], table[name], atol=1e-6)
@@ -131,7 +132,13 @@ def test_a_class_has_its_images(study: Callable[..., None], tmp_path: Path) -> N
 
 MISTAKES = (
     (("weak", "labels"), [49], "weak.labels asks for 49 of 48 images"),
-    (("strong", "epochs"), [2, 1], "give them rising"),
+    (("strong", "epochs"), [2, 1], "strong.epochs is .2, 1.; give them rising"),
+    (("represent", "rungs", "block", "features"), 20, "features is 20, but a block that is trained makes 1280"),
+    (
+        ("represent", "rungs", "first", "block"),
+        {"epochs": [1], **BLOCK},
+        "rungs.first has a block, but students of the first are heads",
+    ),
     (("weak", "channels"), [4, 5, 6, 7, 8, 9, 10], "7 times, and nothing is left; give at most"),
     (("represent", "rungs", "first", "network"), "none", "'none', not among networks"),
     (("data", "teacher"), 150, "leave at least 100"),
@@ -172,6 +179,34 @@ def wheel_name(name: str) -> str:
     """`blocks.0.bn1.weight` -> `_blocks.0._bn1.weight`: modules have an underscore there, parameters have not."""
     *modules, parameter = name.split(".")
     return ".".join([*(part if part.isdecimal() else f"_{part}" for part in modules), parameter])
+
+
+def test_a_last_block_is_trained_and_its_network_is_not(generator: np.random.Generator) -> None:
+    """Two kinds of maps are told apart, looks lie on one path, and the network that it starts from stays as it is."""
+    network = efficientnet.untrained("lite0", 0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    labels = np.arange(48) % 2
+    maps = (generator.normal(size=(48, 192, 2, 2)) + labels[:, None, None, None]).astype(np.float16)
+    orders = [generator.permutation(48) for _ in range(4)]
+    options = {"batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.0}
+
+    def follow(*looks: int) -> np.ndarray:
+        found: np.ndarray = block.follow(maps, np.eye(2)[labels], orders, looks, {"all": maps}, network, **options)[
+            "all"
+        ]
+        return found
+
+    along = follow(1, 4)
+    np.testing.assert_array_equal(along[0], follow(1)[0])
+    assert along.shape == (2, 48, 2) and np.abs(along.sum(axis=-1) - 1).max() < 1e-12
+    assert along[1][np.arange(48), labels].min() > 0.9
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    pretrained = block.Student(network, 2)
+    with torch.inference_mode():
+        expected = network.pooled(torch.from_numpy(maps).float())
+        assert torch.equal(pretrained.eval().body.pooled(torch.from_numpy(maps).float()), expected)
+    with pytest.raises(FloatingPointError, match="diverged"):
+        block.follow(maps, np.eye(2)[labels], orders, [1], {}, network, **options | {"learning_rate": float("inf")})
 
 
 def test_padding_is_that_of_tensorflow() -> None:

@@ -15,6 +15,7 @@ from tests.conftest import Tiny
 
 CLASSES = ("blue", "green", "red")
 SIDE, PER_CLASS = 8, 70
+BLOCK = {"batch_size": 8, "learning_rate": 0.001, "weight_decay": 0.0}
 
 
 def image(colour: int, stream: np.random.Generator) -> Image.Image:
@@ -59,6 +60,7 @@ def tiny_vision(block: dict[str, Any], source: dict[str, str]) -> None:
         rungs={
             "first": {"network": "random", "side": 32, "features": 1280},
             "second": {"network": "other", "side": 32, "features": 20},
+            "block": {"network": "other", "side": 32, "features": 1280, "block": {"epochs": [1, 2], **BLOCK}},
         },
     )
     fit = {"epochs": 3, "batch_size": 8, "learning_rate": 0.02, "weight_decay": 0.0}

@@ -772,8 +772,9 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     parts |= {"student_accuracy": np.where(known, 0.5, 0.1), "ceiling_accuracy": 0.7, "error_correlation": 0.5}
     cells = table.assign(**parts, misfit=misfit, gain=gain, cross_term=misfit - gain, weak_error=1.5)
     cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
-    last = cells[cells["control"].isna() & (cells["n_train"] == 6000)].assign(strong="lite0-128-100")
-    cells = pd.concat([cells, last], ignore_index=True)
+    last = cells[cells["control"].isna() & (cells["n_train"] == 6000)]
+    more = [last.assign(strong=name) for name in ("lite0-128-100", "lite2-128")]
+    cells = pd.concat([cells, *more], ignore_index=True)
     return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
 
 

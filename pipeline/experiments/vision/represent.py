@@ -1,7 +1,8 @@
 """Read every image once by every strong network.
 
 Items: `<rung>` -> `features` (n, width) float32 in the order of the images, each feature of mean 0 and deviation 1 over
-all images (no label is looked at; a feature that never varies is 0).
+all images (no label is looked at; a feature that never varies is 0).  Where students train the last block: `maps`
+(n, channels, h, w) float16, what the block reads.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pipeline.core import artifacts
 from pipeline.core.artifacts import Arrays
 from pipeline.core.errors import InputError
 from pipeline.core.parallel import Pool
-from pipeline.experiments.vision.settings import Pretrained, Settings, Untrained
+from pipeline.experiments.vision.settings import Pretrained, Rung, Settings, Untrained
 from pipeline.language import packaged
 from pipeline.models.vision import reading
 
@@ -32,13 +33,18 @@ def run(settings: Settings, upstream: Mapping[str, Any], pool: Pool) -> Mapping[
         size, file = represent.networks[rung.network].size, files[rung.network]
         for start in starts:
             rows = slice(start, start + PIECE)
-            units[f"{name}--{start}"] = (rows, upstream["data"], rung.side, size, file, HOME.resolve())
+            units[f"{name}--{start}"] = (rows, upstream["data"], rung.side, size, file, HOME.resolve(), wanted(rung))
     read = pool.map(piece, units)
-    found = {}
+    found: dict[str, Arrays] = {}
     for name, rung in represent.rungs.items():
-        features = np.concatenate([read[f"{name}--{start}"]["features"] for start in starts])
-        found[name] = {"features": standardised(features[:, : rung.features])}
+        whole = np.concatenate([read[f"{name}--{start}"][wanted(rung)] for start in starts])
+        found[name] = {wanted(rung): whole if rung.block else standardised(whole[:, : rung.features])}
     return found
+
+
+def wanted(rung: Rung) -> reading.Wanted:
+    """What is read for the students of a rung."""
+    return "maps" if rung.block else "features"
 
 
 def piece(rows: slice, data: Mapping[str, Any], *options: Any) -> Arrays:
@@ -46,10 +52,12 @@ def piece(rows: slice, data: Mapping[str, Any], *options: Any) -> Arrays:
     return features_of(data["images"]["pixels"][rows], *options)
 
 
-def features_of(pixels: np.ndarray, side: int, size: str, weights: Path | int, home: Path) -> Arrays:
+def features_of(
+    pixels: np.ndarray, side: int, size: str, weights: Path | int, home: Path, wanted: reading.Wanted = "features"
+) -> Arrays:
     """Features of images (n, side, side, 3).  Raises InputError where the weights are not those of the network."""
     try:
-        return {"features": reading.read(pixels, side, size, weights, home)}
+        return {wanted: reading.read(pixels, side, size, weights, home, wanted)}
     except RuntimeError as error:
         if "state_dict" not in str(error):
             raise

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.core.config import AdamW, Block, Count, Fraction, Name, Names, NonNegative, Positive, Seed, Seeds, Word
 from pipeline.core.files import File
@@ -97,12 +97,35 @@ def _kind(entry: Any) -> str:
 Network = Annotated[Annotated[Pretrained, Tag("wheel")] | Annotated[Untrained, Tag("random")], Discriminator(_kind)]
 
 
+class Training(Block):
+    """Students' training by AdamW, and the epochs after which they are looked at."""
+
+    epochs: Annotated[tuple[Count, ...], Field(min_length=1)]
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+
+    @field_validator("epochs")
+    @classmethod
+    def _rise(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
+        if list(epochs) != sorted(set(epochs)):
+            raise ValueError("give them rising")
+        return epochs
+
+
 class Rung(Block):
-    """A strong representation: a network, the side to which its images are enlarged, how many features are taken."""
+    """A strong representation: a network, the side to which its images are enlarged, and what its students train."""
 
     network: Name
     side: Annotated[int, Field(ge=32)]
     features: Annotated[int, Field(ge=1, le=1280)]  # the first ones; there is no order in them
+    block: Training | None = None  # the network's last block is trained with the head; without, the head alone
+
+    @model_validator(mode="after")
+    def _block_makes_all_features(self) -> "Rung":
+        if self.block and self.features != 1280:
+            raise ValueError(f"features is {self.features}, but a block that is trained makes 1280; write 1280")
+        return self
 
 
 class Represent(Block):
@@ -117,7 +140,9 @@ class Represent(Block):
         return next(iter(self.rungs))
 
     @model_validator(mode="after")
-    def _networks_are_known(self) -> "Represent":
+    def _rungs_can_be(self) -> "Represent":
+        if self.rungs[self.focus].block:
+            raise ValueError(f"rungs.{self.focus} has a block, but students of the first are heads; move it down")
         for name, rung in self.rungs.items():
             if rung.network not in self.networks:
                 raise ValueError(
@@ -135,14 +160,10 @@ class Weak(Block):
     head: AdamW  # of the strong model that teaches its own class
 
 
-class Strong(Block):
+class Strong(Training):
     """Students: linear heads on the focus for every number of weak labels; on other rungs for the largest alone."""
 
     weak_labels: Annotated[tuple[Count, ...], Field(min_length=1)]
-    epochs: Annotated[tuple[Count, ...], Field(min_length=1)]  # after which a student is looked at, rising
-    batch_size: Count
-    learning_rate: Positive
-    weight_decay: NonNegative
 
 
 class Evaluate(Block):
@@ -177,6 +198,4 @@ class Settings(Block):
                 f"weak.channels halve a side of {self.data.side} {len(self.weak.channels)} times, and nothing is left; "
                 f"give at most {self.data.side.bit_length() - 1}"
             )
-        if list(self.strong.epochs) != sorted(self.strong.epochs):
-            raise ValueError(f"strong.epochs are {list(self.strong.epochs)}; give them rising")
         return self

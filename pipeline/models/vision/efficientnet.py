@@ -92,13 +92,20 @@ class EfficientNetLite(nn.Module):
         self.conv_head, self.bn1 = Same(channels, FEATURES, 1, bias=False), norm(FEATURES)
         self.fc = nn.Linear(FEATURES, CLASSES)
 
-    def features(self, images: Tensor) -> Tensor:
-        """Mean over places after the last convolution, (n, 1280), of images (n, 3, h, w) as `scaled` gives them."""
-        x = functional.relu6(self.bn0(self.conv_stem(images)))
-        for block in self.blocks:
+    def maps(self, images: Tensor) -> Tensor:
+        """What the last block reads, (n, channels, h', w'), of images (n, 3, h, w) as `scaled` gives them."""
+        x: Tensor = functional.relu6(self.bn0(self.conv_stem(images)))
+        for block in self.blocks[:-1]:
             x = block(x)
-        x = functional.relu6(self.bn1(self.conv_head(x)))
-        return x.mean(dim=(2, 3))
+        return x
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        """Mean over places after the last block and the last convolution, (n, 1280), of `maps`."""
+        return functional.relu6(self.bn1(self.conv_head(self.blocks[-1](maps)))).mean(dim=(2, 3))
+
+    def features(self, images: Tensor) -> Tensor:
+        """The same of images."""
+        return self.pooled(self.maps(images))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the 1,000 classes of ImageNet."""
