@@ -432,8 +432,9 @@ def test_units_on_the_same_test_rows_have_the_error_of_the_rows_as_well() -> Non
     assert small["verdict"] == "inconclusive" and small["units_needed"] > 4  # more seeds would do where rows leave room
     with pytest.raises(InputError, match="toy.row_error is 'luck'; cells of synthetic lack this column; remove it"):
         judge(wanted, {"synthetic": cells.drop(columns="luck")}, 0.95)
-    with pytest.raises(InputError, match="toy.row_error is 'luck'; a seed that shares rows has its overlap; remove it"):
-        judge(wanted, {"synthetic": cells}, 0.95, {"synthetic": Design({"seed": 0.1})})
+    shared = judge(wanted, {"synthetic": cells}, 0.95, {"synthetic": Design({"seed": 0.1})})  # of what they learn from
+    half = math.hypot(own * math.sqrt(1 + 4 * 0.1), 0.3 * 1.959964)
+    assert shared["interval"] == pytest.approx([1.15 - half, 1.15 + half], rel=1e-4)
 
 
 def test_real_teachers_are_set_beside_controls_on_the_same_tasks() -> None:

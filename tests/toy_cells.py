@@ -773,9 +773,10 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     cells = table.assign(**parts, misfit=misfit, gain=gain, cross_term=misfit - gain, weak_error=1.5)
     cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
     last = cells[cells["control"].isna() & (cells["n_train"] == 6000)]
-    more = [last.assign(strong=name) for name in ("lite0-128-100", "lite2-128")]
-    cells = pd.concat([cells, *more], ignore_index=True)
-    return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh", epoch=10), "vision")
+    more = [last.assign(strong=name) for name in ("lite0-128-100", "lite2-128", "lite0-224")]
+    block = [last.assign(strong="lite0-128-block", epoch=epoch) for epoch in (1, 3)]
+    cells = pd.concat([cells.assign(epoch=10), *(part.assign(epoch=10) for part in more), *block], ignore_index=True)
+    return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh"), "vision")
 
 
 def shift(panels: tuple[str, ...] = ("synthetic", "images"), seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
@@ -787,12 +788,15 @@ def shift(panels: tuple[str, ...] = ("synthetic", "images"), seeds: tuple[int, .
     }
     last, teachers = {"synthetic": 30, "images": 50, "preferences": 20}, ("spurious 0.85", "spurious 0.6", "spurious 0")
     default = {"varied": "default", "rate": 0.001, "easy": 0.5, "weak": "pool", "control": np.nan, "weight": np.nan}
-    students = [default | {"method": name} for name in (*RAVENS, *BASELINES)]
+    students = [default | {"method": name} for name in RAVENS]
+    students += [default | {"method": name, "rate": 0.0, "easy": 0.0} for name in BASELINES]
     students += [default | {"method": "single", "weak": name} for name in teachers]
     students += [default | {"method": "raven", "varied": "easy", "easy": share} for share in (0.0, 0.5)]
     students += [default | {"method": "raven_kl", "varied": "easy", "easy": share} for share in (0.0, 0.5)]
     students += [
-        default | {"method": name, "varied": "rate", "rate": rate} for name in RAVENS[:2] for rate in (0.001, 0.01)
+        default | {"method": name, "varied": "rate", "rate": rate}
+        for name in RAVENS[:2]
+        for rate in (0.0001, 0.001, 0.01)
     ]
     students.append(default | {"method": "gold", "control": "gold"})
     for control in ("shuffled", "constant"):

@@ -20,7 +20,7 @@ RIGHT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "as answered": ("method == 'corrector'", "helpful_before", drawing.role_style("weak")),
     "corrected": ("method == 'corrector'", "helpful", drawing.role_style("student")),
     "direct, same size": ("method == 'direct'", "helpful", drawing.role_style("ceiling")),
-    "random corrections": ("method == 'random'", "helpful", {"color": drawing.FAINT, "marker": "X"}),
+    "random corrections": ("method == 'random'", "helpful", {"color": drawing.SOFT, "marker": "X"}),
 }
 ORIGINS: dict[str, dict[str, Any]] = {
     "seen": {"color": drawing.SEED_COLOURS[4], "marker": "v"},
@@ -34,8 +34,8 @@ STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "DPO": ("method == 'dpo' and beta == beta.min()", {"color": "#8C2D8F", "marker": "D"}),
     "DPO, larger β": ("method == 'dpo' and beta == beta.max()", {"color": "#8C2D8F", "marker": "P"}),
     "SFT on own answers": ("method == 'raw'", {"color": drawing.SOFT, "marker": "s"}),
-    "SFT on true answers": ("method == 'gold'", {"color": drawing.FAINT, "marker": "^"}),
-    "SFT on random corrections": ("method == 'random'", {"color": drawing.FAINT, "marker": "X"}),
+    "SFT on true answers": ("method == 'gold'", {"color": drawing.SOFT, "marker": "^"}),
+    "SFT on random corrections": ("method == 'random'", {"color": drawing.SOFT, "marker": "X"}),
 }
 # The authors' Table 2: improvement (per cent) in helpfulness and harmlessness, models taught by Aligner's corrections.
 AUTHORS: Mapping[str, Mapping[str, tuple[float, float]]] = {
@@ -165,8 +165,8 @@ def _warmup(axes: Axes, points: list[Numbers]) -> None:
         own = [point for point in points if point["origin"] == origin]
         shares = [point["warmup"] for point in own]
         drawing.band(axes, shares, [point["kept"] for point in own], label=SPOKEN[origin], **look)
-        improved = [point["helpful_improvement"]["value"] for point in own]
-        axes.plot(shares, improved, linestyle=(0, (2, 1.5)), markersize=3.5, fillstyle="none", **look)
+        open_ = {**look, "linestyle": (0, (2, 1.5)), "fillstyle": "none", "markeredgewidth": 0.9}
+        drawing.band(axes, shares, [point["helpful_improvement"] for point in own], **open_)
     axes.plot([], [], color=drawing.INK, label="right answers left as they are")
     axes.plot([], [], color=drawing.INK, linestyle=(0, (2, 1.5)), label="improvement in helpfulness")
     axes.set(xlabel="share of steps that copy the answer", ylabel="share of answers", ylim=(-0.05, 1.02))

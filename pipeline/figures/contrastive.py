@@ -50,6 +50,7 @@ COLOURS = dict(
     zip(FOLLOWED, (drawing.ROLE_COLOURS["weak"], drawing.SEED_COLOURS[5], *drawing.SEED_COLOURS), strict=False)
 )
 MARKERS = dict(zip(FOLLOWED, ("s", "P", "o", "v", "D", "^", "X"), strict=True))
+GREY = {"weak, un-tuned": "<", "strong, un-tuned": ">", "ConG, true pairs": "p", "DPO, true reward": "*"}
 CHANGES = {  # along alpha, less their value at alpha = 1
     "implicit": {"color": drawing.SEED_COLOURS[3], "marker": "D", "label": "implicit reward"},
     "fluency": {"color": drawing.SEED_COLOURS[0], "marker": "v", "label": "fluency"},
@@ -136,7 +137,7 @@ def draw(numbers: Numbers) -> Picture:
 def _look(name: str) -> dict[str, Any]:
     own = ALIKE.get(name, name)
     fill = "full" if name in FOLLOWED else "bottom" if name.endswith(("cooled", "cold")) else "none"
-    look = {"color": COLOURS.get(own, drawing.SOFT), "marker": MARKERS.get(own, "o"), "fillstyle": fill}
+    look = {"color": COLOURS.get(own, drawing.SOFT), "marker": (MARKERS | GREY)[own], "fillstyle": fill}
     return look | {"markeredgewidth": 0 if fill == "full" else 1.2, "markerfacecoloralt": "white"}
 
 
@@ -149,18 +150,24 @@ def _dots(axes: Axes, points: list[Numbers]) -> None:
 
 
 def _plane(axes: Axes, numbers: Numbers) -> None:
+    told = []
     for kind, (line, letter, of) in CURVES.items():
         own = [point for point in numbers["plane"] if point["kind"] == kind]
         x, y = ([point[name]["value"] for point in own] for name in ("preferred", "fluency"))
         axes.plot(x, y, color=COLOURS[of], linestyle=line, marker=".", zorder=2)
         for place in (0,) if kind == "cooled" else (0, -1):  # at alpha 1 both are one
-            told = f"{letter} = {own[place]['size']:g}"
-            axes.annotate(told, (x[place], y[place]), (4, 4), textcoords="offset points")
+            told.append((f"{letter} = {own[place]['size']:g}", x[place], y[place]))
     for point in numbers["points"]:
         if point["method"] not in ("weak, aligned", "decoded", "decoded, α = 1", "decoded, cooled"):  # on a curve
-            both = (point[name]["value"] for name in ("preferred", "fluency"))
-            axes.plot(*both, linestyle="none", markersize=5, zorder=3, **_look(point["method"]))
+            look = {"markersize": 5, **_look(point["method"])}
+            drawing.horizontal_interval(axes, point["fluency"]["value"], point["preferred"], **look)
+            drawing.vertical_interval(axes, point["preferred"]["value"], point["fluency"], **look)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    for text, x_, y_ in told:
+        near = x_ > 0.7 * right + 0.3 * left  # the right edge
+        axes.annotate(
+            text, (x_, y_), (-4 if near else 4, 4), textcoords="offset points", ha="right" if near else "left"
+        )
     for level in np.arange(np.floor(low + numbers["weight"] * left), high + numbers["weight"] * right, 0.5):
         ends = np.array([left, right])
         axes.plot(ends, level - numbers["weight"] * ends, color=drawing.FAINT, linewidth=0.6, zorder=0)

@@ -29,17 +29,19 @@ def at_focus(cells: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return chosen[chosen["strong"] == cells.loc[cells["panel"] == "curve", "strong"].iloc[0]]
 
 
-def mean(cells: pd.DataFrame, column: str, settings: Intervals) -> Estimate:
+def mean(cells: pd.DataFrame, column: str, settings: Intervals, study: str = STUDY) -> Estimate:
     """Mean of a column within each seed, then over seeds."""
-    return over_units(
-        column, cells.groupby("seed")[column].mean().to_list(), settings.confidence, overlap(STUDY, "seed")
-    )
+    values = cells.groupby("seed")[column].mean().to_list()
+    return over_units(column, values, settings.confidence, overlap(study, "seed"))
 
 
-def along(cells: pd.DataFrame, column: str, measures: Iterable[str], settings: Intervals) -> Numbers:
+def along(
+    cells: pd.DataFrame, column: str, measures: Iterable[str], settings: Intervals, study: str = STUDY
+) -> Numbers:
     """Means of some measures at each step of a column, such as epochs or shares of noise."""
     steps = sorted(cells[column].unique())
-    found = {measure: [mean(cells[cells[column] == step], measure, settings) for step in steps] for measure in measures}
+    at = {step: cells[cells[column] == step] for step in steps}
+    found = {measure: [mean(at[step], measure, settings, study) for step in steps] for measure in measures}
     return {f"{column}s": steps, **found}
 
 

@@ -283,9 +283,9 @@ FIGURES = {
         source="jeon2025",
         cells=(STUDY, IMAGES, TEXTS),
         caption="Students of several weak teachers in the teachers' domains and off them: accuracy by method, RAVEN's "
-        "weights (H off: with the teacher's entropy subtracted), its two failures. Panels g to i are off the teachers' "
-        "domains (confident: where the worst teachers are the most so); in g each point is a teacher of one seed or "
-        "split. Dashed in d to f: even weights.",
+        "weights (H off: with the teacher's entropy subtracted), its two failures. Panels h to j are off the teachers' "
+        "domains (confident: where the worst teachers are the most so); in h each point is a teacher of one seed or "
+        "split. Dashed in e to g: even weights.",
         shows="which of several weak teachers to trust on a domain that none of them saw",
         numbers=numbers,
         draw=draw,

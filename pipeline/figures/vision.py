@@ -1,4 +1,4 @@
-"""Images: gain against misfit in KL, the gap recovered by weak labels, and what the excess of misfit is made of."""
+"""Images: gain against misfit in KL, the gap recovered, what the excess of misfit is made of, and strong models."""
 
 from typing import Any
 
@@ -43,6 +43,16 @@ PARTS = {
 }
 BY_LABELS = {"misfit": "misfit", "gain_reachable": "gain, ceiling as truth", "gain": "gain"}
 
+LINES = {
+    "misfit": ("#D55E00", "s"),
+    "gain_reachable": ("#0072B2", "^"),
+    "gain": (drawing.ROLE_COLOURS["student"], "o"),
+}
+RUNG_LOOKS = {
+    "ceiling_gap": ("ceiling", drawing.ROLE_COLOURS["ceiling"], "D"),
+    "accuracy_gain": ("student", drawing.ROLE_COLOURS["student"], "o"),
+}
+
 
 def focus(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells of the representation that has all students."""
@@ -51,8 +61,9 @@ def focus(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(tables: Tables, settings: Intervals) -> Numbers:
-    """Points, accuracies and PGR by weak labels, and parts of gain and misfit, over seeds."""
-    cells = focus(pd.concat([tables[STUDY], controls_of(tables, STUDY)], ignore_index=True))
+    """Points, accuracies and PGR by weak labels, parts of gain and misfit, and strong models, over seeds."""
+    every_rung = tables[STUDY]
+    cells = focus(pd.concat([every_rung, controls_of(tables, STUDY)], ignore_index=True))
     final = cells[cells["epoch"] == cells["epoch"].max()]
     last = final[final["n_train"] == final["n_train"].max()]
     real = without_controls(last)
@@ -94,8 +105,22 @@ def numbers(tables: Tables, settings: Intervals) -> Numbers:
             "recovered": recovered,
             "parts": parts,
             "along": {"weak": middle, "rows": along},
+            "rungs": _rungs(every_rung, settings),
         }
     )
+
+
+def _rungs(cells: pd.DataFrame, settings: Intervals) -> list[Numbers]:
+    """By strong model, the highest ceiling last: accuracies above the teacher, gain and misfit, means over teachers."""
+    taught = _chosen(without_controls(cells), STUDENTS["soft labels"])
+    taught = taught[taught["n_train"] == taught["n_train"].max()]
+    taught = taught[taught["epoch"] == taught.groupby("strong")["epoch"].transform("max")]
+    above = {"accuracy_gain": "student_accuracy", "ceiling_gap": "ceiling_accuracy"}
+    taught = taught.assign(**{name: taught[column] - taught["weak_accuracy"] for name, column in above.items()})
+    order = taught.groupby("strong")["ceiling_accuracy"].mean().sort_values().index
+    columns = (*RUNG_LOOKS, "gain", "misfit")
+    own = {strong: taught[taught["strong"] == strong] for strong in order}
+    return [{"strong": name, **{key: _mean(rows, key, settings) for key in columns}} for name, rows in own.items()]
 
 
 def _shared() -> float:
@@ -132,13 +157,32 @@ def _by_labels(cells: pd.DataFrame, settings: Intervals) -> Numbers:
 
 
 def draw(numbers: Numbers) -> Picture:
-    """Gain against misfit; PGR by weak labels; parts by teacher; parts by weak labels."""
-    figure, grid = plt.subplots(2, 2, figsize=(drawing.WIDTH, 6.4))
+    """Gain against misfit; PGR by weak labels; parts by teacher; parts by weak labels; strong models."""
+    figure, grid = plt.subplots(3, 2, figsize=(drawing.WIDTH, 8.8), height_ratios=(1, 1, 0.75))
     _points(grid[0, 0], numbers)
     _recovered(grid[0, 1], numbers["recovered"])
     _parts(grid[1, 0], numbers["parts"])
     _along(grid[1, 1], numbers["along"])
+    _strong(grid[2, 0], numbers["rungs"], RUNG_LOOKS)
+    grid[2, 0].set(xlabel="accuracy above the teacher's")
+    grid[2, 0].set_title("e  by strong model", fontweight="bold")
+    _strong(grid[2, 1], numbers["rungs"], {name: (BY_LABELS[name], *LINES[name]) for name in ("misfit", "gain")})
+    grid[2, 1].set(xlabel="nats")
+    grid[2, 1].set_title("f  gain and misfit by strong model", fontweight="bold")
     return figure
+
+
+def _strong(axes: Axes, rows: list[Numbers], looks: dict[str, tuple[str, str, str]]) -> None:
+    """A line a strong model, an interval a quantity."""
+    axes.axvline(0, color=drawing.INK, linewidth=0.8, zorder=1)
+    for place, (name, (label, colour, marker)) in enumerate(looks.items()):
+        look = {"color": colour, "marker": marker}
+        for line, row in enumerate(rows):
+            drawing.horizontal_interval(axes, line + 0.2 * (place - (len(looks) - 1) / 2), row[name], **look)
+        axes.plot([], [], linestyle="none", markersize=4.5, label=label, **look)
+    axes.set_yticks(range(len(rows)), [row["strong"] for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.legend(loc="best", labelspacing=0.2)
 
 
 def _points(axes: Axes, numbers: Numbers) -> None:
@@ -200,14 +244,9 @@ def _parts(axes: Axes, rows: list[Numbers]) -> None:
 
 def _along(axes: Axes, along: Numbers) -> None:
     axes.axhline(0, color=drawing.INK, linewidth=0.8, zorder=1)
-    looks = {
-        "misfit": ("#D55E00", "s"),
-        "gain_reachable": ("#0072B2", "^"),
-        "gain": (drawing.ROLE_COLOURS["student"], "o"),
-    }
     counts = [row["n_train"] for row in along["rows"]]
     for part, label in BY_LABELS.items():
-        colour, marker = looks[part]
+        colour, marker = LINES[part]
         drawing.band(axes, counts, [row[part] for row in along["rows"]], color=colour, marker=marker, label=label)
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{count}" for count in counts])
@@ -240,8 +279,9 @@ FIGURES = {
         source="mulgund2025",
         cells=(STUDY,),
         caption="CIFAR-10: convolutional networks teach linear heads on an EfficientNet-Lite whose pretraining saw "
-        "ImageNet's labels. Gain against misfit, the gap recovered, and what the excess of misfit is made of. In panel "
-        "a the controls near the line at the right are students of a random function.",
+        "ImageNet's labels. Gain against misfit, the gap recovered, what the excess of misfit is made of, and other "
+        "strong models (side of images in pixels; -block: the last block is trained, too; -100: of 1,280 features; "
+        "random: not pretrained). In panel a controls near the line at the right are students of a random function.",
         shows="images: gain against misfit, the gap recovered, why misfit exceeds gain",
         numbers=numbers,
         draw=draw,

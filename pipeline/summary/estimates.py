@@ -43,14 +43,14 @@ def within_range(statistic: str, estimate: Estimate) -> Estimate:
     return estimate._replace(low=max(estimate.low, least), high=min(estimate.high, most))
 
 
-def over_units_and_rows(values: Sequence[float], row_error: float, confidence: float) -> Estimate:
+def over_units_and_rows(values: Sequence[float], row_error: float, confidence: float, overlap: float = 0.0) -> Estimate:
     """Mean over units that were measured on the same test rows, for new units and new rows.
 
     row_error: standard error of that mean by the draw of the rows alone.  Squares of the two half widths (Student's t
     over units, normal over the many rows) add; what units and rows share is counted in both, so the interval is
-    somewhat wide (two-way clustering without its third term).
+    somewhat wide (two-way clustering without its third term).  overlap: of units that share rows beside these.
     """
-    own = intervals.over_units(values, confidence)
+    own = intervals.over_units(values, confidence, overlap)
     if own.n == 1:
         return own
     half = math.hypot(own.high - own.value, row_error * float(stats.norm.ppf((1 + confidence) / 2)))

@@ -52,8 +52,8 @@ def judge(
             values = measured(claim, cells)
             found = questions.estimate(claim, [*values.values()], overlap, confidence)
             if claim.row_error is not None:
-                row_error = error_of_rows(claim, cells["cells"], overlap)
-                found = over_units_and_rows([*values.values()], row_error, confidence)
+                row_error = error_of_rows(claim, cells["cells"])
+                found = over_units_and_rows([*values.values()], row_error, confidence, overlap)
     except NotRun as reason:
         return _row(claim, None, "not run", " ".join(filter(None, (str(reason), claim.awaits, claim.why))), Power())
     word = questions.verdict(claim.question, claim.expected, found)
@@ -93,13 +93,11 @@ def over_test_rows(claim: Claim, cells: pd.DataFrame, confidence: float) -> Esti
     return gain_over_rows(cells.iloc[0], confidence)
 
 
-def error_of_rows(claim: Claim, cells: pd.DataFrame, overlap: float) -> float:
+def error_of_rows(claim: Claim, cells: pd.DataFrame) -> float:
     """Standard error of the mean over units by the draw of the test rows that they share: the column ``row_error``.
 
     It stands there for each teacher; of several on the same rows the mean, as if their errors went together.
     """
-    if overlap:
-        raise claim.wrong("row_error", claim.row_error, f"a {claim.over} that shares rows has its overlap; remove it")
     if claim.row_error not in cells:
         raise claim.wrong("row_error", claim.row_error, f"cells of {claim.experiment} lack this column; remove it")
     return float(cells[claim.row_error].mean())
@@ -118,7 +116,7 @@ def power(
         return Power()
     overlap = design.overlap.get(str(claim.over), 0.0)
     if claim.row_error is not None:  # more units leave the error of the rows, as of resamples that of what they share
-        overlap = (row_error / float(np.std([*values.values()], ddof=1))) ** 2
+        overlap += (row_error / float(np.std([*values.values()], ddof=1))) ** 2
     units = questions.units_needed(claim, [*values.values()], found, overlap, confidence)
     known = units is not None and design.minutes is not None and claim.over != TEST_ROW
     minutes = design.minutes / found.n * max(units - found.n, 0) if known else None
