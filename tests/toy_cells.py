@@ -8,6 +8,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline.core.cells import COLUMNS, complete
+from pipeline.experiments.aligner.evaluate import CONTROLS
 from pipeline.measures import classification
 from pipeline.summary.shift import BASELINES
 from pipeline.summary.yao_students import STUDENTS
@@ -520,19 +521,19 @@ def aligner(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for origin in ("seen", "unseen", "network")
     ]
     taught = [("raw", {}), ("corrected", {"iteration": 1}), ("dpo", {"beta": 0.1}), ("dpo", {"beta": 0.5})]
-    taught += [(method, {}) for method in ("random", "gold", "untuned")]
+    taught += [(method, {}) for method in ("random", "likeliest", "gold", "untuned")]
     shown += [
         {"panel": "student", "method": method, "n_train": 1000, "origin": "network", "upstream": "network", **further}
         | {"decoding": decoding}
         for method, further in taught
         for decoding in ("sampled", "greedy")
     ]
-    bad = {"random": -0.9, "identity": 0.0, "raw": 0.0, "untuned": 0.0, "dpo": -0.3}
+    bad = {"random": -0.9, "identity": 0.0, "raw": 0.0, "untuned": 0.0, "likeliest": 0.2, "dpo": -0.3}
     rows = [
         row
         | {
             "seed": seed,
-            "control": row["method"] if row["method"] in ("random", "identity", "untuned", "gold") else np.nan,
+            "control": row["method"] if row["method"] in CONTROLS else np.nan,
             "helpful": 0.7 + 0.2 * bad.get(row["method"], 1) + 0.01 * seed,
             "helpful_before": 0.7 + 0.01 * seed,
             "helpful_improvement": bad.get(row["method"], 0.5) + 0.01 * seed,

@@ -34,6 +34,7 @@ STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "DPO": ("method == 'dpo' and beta == beta.min()", {"color": "#8C2D8F", "marker": "D"}),
     "DPO, larger β": ("method == 'dpo' and beta == beta.max()", {"color": "#8C2D8F", "marker": "P"}),
     "SFT on own answers": ("method == 'raw'", {"color": drawing.SOFT, "marker": "s"}),
+    "SFT on own likeliest answers": ("method == 'likeliest'", {"color": drawing.SOFT, "marker": "P"}),
     "SFT on true answers": ("method == 'gold'", {"color": drawing.SOFT, "marker": "^"}),
     "SFT on random corrections": ("method == 'random'", {"color": drawing.SOFT, "marker": "X"}),
 }

@@ -15,7 +15,7 @@ from pipeline.summary.metrics import nested
 Array = np.ndarray
 KEYS = ("method", "n_train", "warmup", "iteration", "beta", "upstream", "decoding")
 ESTIMATES = ("transformers pretrained and finetuned with torch, where rounding grows",)
-CONTROLS = ("random", "identity", "untuned", "gold")
+CONTROLS = ("random", "identity", "untuned", "likeliest", "gold")
 SCORES = ("helpful", "harmless", "helpful_improvement", "harmless_improvement")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.core.artifacts import Arrays
 from pipeline.core.parallel import Pool
-from pipeline.experiments.aligner.networks import corrected, small_network
+from pipeline.experiments.aligner.networks import corrected, greedy, small_network, strong_network
 from pipeline.experiments.aligner.settings import Settings, recipes
 from pipeline.models import sequences
 
@@ -23,10 +23,12 @@ def relabel(
     represent: Mapping[str, Arrays],
     weak: Mapping[str, Arrays],
 ) -> Arrays:
-    """`raw`: the strong model's own; `corrected.<iteration>`; `random`: by the corrector of random corrections."""
+    """`raw`: drawn from the strong model; `likeliest`: its likeliest; `corrected.<iteration>`, `random`: corrected."""
     questions, language = data[f"seed-{seed}"]["questions.student"], settings.data.language
     said = represent[f"seed-{seed}"]["student"]
-    found, model, every = {"raw": said}, small_network(seed, settings), recipes(settings.weak)
+    source, model, every = strong_network(seed, settings), small_network(seed, settings), recipes(settings.weak)
+    sequences.load(source, represent[f"seed-{seed}"])
+    found = {"raw": said, "likeliest": greedy(source, language.asked(questions), language.room)}
     (random,) = (recipe for recipe in every if recipe.method == "random")
     sequences.load(model, weak[f"seed-{seed}.{random.name}"])
     found["random"] = corrected(model, language, questions, said)

@@ -131,4 +131,4 @@ def passes(recipe: Recipe, weak: Weak) -> range:
 def students(settings: Settings) -> list[str]:
     """Names `<method>.<iteration or beta>`."""
     iterated = [f"corrected.{iteration}" for iteration in range(1, settings.labels.iterations + 1)]
-    return ["raw.", *iterated, *(f"dpo.{beta:g}" for beta in settings.strong.betas), "random.", "gold."]
+    return ["raw.", "likeliest.", *iterated, *(f"dpo.{beta:g}" for beta in settings.strong.betas), "random.", "gold."]
