@@ -34,7 +34,10 @@ STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "DPO": ("method == 'dpo' and beta == beta.min()", {"color": "#8C2D8F", "marker": "D"}),
     "DPO, larger β": ("method == 'dpo' and beta == beta.max()", {"color": "#8C2D8F", "marker": "P"}),
     "SFT on own answers": ("method == 'raw'", {"color": drawing.SOFT, "marker": "s"}),
-    "SFT on own likeliest answers": ("method == 'likeliest'", {"color": drawing.SOFT, "marker": "P"}),
+    "SFT on own likeliest answers": (
+        "method == 'likeliest'",
+        {"color": drawing.SOFT, "marker": "_", "markersize": 9, "markeredgewidth": 1.6},
+    ),
     "SFT on true answers": ("method == 'gold'", {"color": drawing.SOFT, "marker": "^"}),
     "SFT on random corrections": ("method == 'random'", {"color": drawing.SOFT, "marker": "X"}),
 }
@@ -193,7 +196,7 @@ def _students(axes: Axes, numbers: Numbers) -> None:
         _, look = STUDENTS[each["student"]]
         drawing.horizontal_interval(axes, each["helpful"]["value"], each["harmless"], **look)
         drawing.vertical_interval(axes, each["harmless"]["value"], each["helpful"], **look)
-        axes.plot([], [], linestyle="none", label=each["student"], markersize=4.5, **look)
+        axes.plot([], [], linestyle="none", label=each["student"], **{"markersize": 4.5, **look})
     for each in numbers["authors"]:
         look = {**THEIRS[each["method"]], "fillstyle": "none", "markersize": 4.5, "markeredgewidth": 1.2}
         axes.plot(each["harmless"], each["helpful"], linestyle="none", label=f"authors' {each['method']}", **look)
