@@ -168,7 +168,7 @@ def draw(numbers: Numbers) -> Picture:
     grid[2, 0].set_title("e  by strong model", fontweight="bold")
     _strong(grid[2, 1], numbers["rungs"], {name: (BY_LABELS[name], *LINES[name]) for name in ("misfit", "gain")})
     grid[2, 1].set(xlabel="nats")
-    grid[2, 1].set_title("f  gain and misfit by strong model", fontweight="bold")
+    grid[2, 1].set_title("f  gain and misfit", fontweight="bold")
     return figure
 
 
