@@ -51,9 +51,20 @@ def improvement_over_baselines(cells: pd.DataFrame) -> float:
 
     The best one is chosen on the cells themselves, against RAVEN.
     """
-    own = cells[cells["weight"].isna() & (cells["varied"] == "default")]
-    by_method = own.groupby("method")["student_accuracy"].mean()
+    by_method = _accuracies(cells)
     return float(by_method["raven"] / by_method[[*BASELINES]].max() - 1)
+
+
+def improvement_over_naive(cells: pd.DataFrame) -> float:
+    """RAVEN's accuracy over that of naive finetuning on a random teacher, less 1."""
+    by_method = _accuracies(cells)
+    return float(by_method["raven"] / by_method["naive"] - 1)
+
+
+def _accuracies(cells: pd.DataFrame) -> pd.Series:
+    """Mean accuracy of each method at its default settings."""
+    own = cells[cells["weight"].isna() & (cells["varied"] == "default")]
+    return own.groupby("method")["student_accuracy"].mean()
 
 
 def _weighted(cells: pd.DataFrame) -> pd.DataFrame:
@@ -69,5 +80,6 @@ SHIFT = {
         most_weight_off_one_teacher,
         most_control_weight,
         improvement_over_baselines,
+        improvement_over_naive,
     )
 }
