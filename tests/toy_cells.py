@@ -636,7 +636,7 @@ def gallery(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         "masking": (["n < p", "n > p"], (100, 250, 500)),
         "expansion": ([*smooth, *memorises], (1, 5, 120)),
         "posterior_mean": (["800 features", "100 features", "20 features"], (1, 20)),
-        "spiked": (["n = 32", "n = 128", "n = 512", "n = 128, shared errors"], (0.8, 1.7)),
+        "spiked": (["n = 32", "n = 128", "n = 512", "n = 128, shared errors"], (0.8, 1.4, 1.7)),
     }
     rows = [
         {"panel": panel, "setting": setting, "level": float(level), "seed": seed}
@@ -696,6 +696,8 @@ def feature_learning(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     rows = [{**row, "strong": "relu"} for row in every]
     rows += [{**row, "strong": "linear", "control": "linear", "student_hard_error": 0.5} for row in ends]
     table = pd.concat([pd.DataFrame(rows).assign(seed=seed) for seed in seeds], ignore_index=True)
+    few = table[(table["panel"] == "abundant") & (table["both"] == 0.5)].assign(both=0.1)
+    table = pd.concat([table, few], ignore_index=True)
     generator = np.random.default_rng(8)
     weak, student = 0.15, 0.3 * table["student_hard_error"] + generator.uniform(0, 0.01, len(table))
     measured: dict[str, float] = dict.fromkeys(("student_easy_error", "student_both_error"), 0.01)
@@ -775,8 +777,8 @@ def vision(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     cells = cells.assign(student_error=1.5 - gain, ceiling_error=0.8, dataset="images", strong="lite0-128", task=0)
     last = cells[cells["control"].isna() & (cells["n_train"] == 6000)]
     more = [last.assign(strong=name) for name in ("lite0-128-100", "lite2-128", "lite0-224")]
-    block = [last.assign(strong="lite0-128-block", epoch=epoch) for epoch in (1, 3)]
-    cells = pd.concat([cells.assign(epoch=10), *(part.assign(epoch=10) for part in more), *block], ignore_index=True)
+    early = [last.assign(strong=name, epoch=epoch) for name in ("lite0-128", "lite0-128-block") for epoch in (1, 3)]
+    cells = pd.concat([cells.assign(epoch=10), *(part.assign(epoch=10) for part in more), *early], ignore_index=True)
     return complete(cells.assign(head="softmax", direction="reverse", inputs="fresh"), "vision")
 
 
@@ -803,7 +805,7 @@ def shift(panels: tuple[str, ...] = ("synthetic", "images"), seeds: tuple[int, .
     for control in ("shuffled", "constant"):
         students.append(default | {"method": "single", "weak": control, "control": control})
         pool = {"weak": f"pool and {control}", "control": control, "control_weight": 0.01}
-        students += [default | pool | {"method": name} for name in RAVENS[:2]]
+        students += [default | pool | {"method": name} for name in (*RAVENS[:2], "uniform")]
     followed = [
         default | {"method": name, "weak": teacher, "weight": 0.2 + 0.13 * place, "early": early}
         for name in RAVENS
