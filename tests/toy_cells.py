@@ -696,6 +696,7 @@ def feature_learning(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
     rows = [{**row, "strong": "relu"} for row in every]
     rows += [{**row, "strong": "linear", "control": "linear", "student_hard_error": 0.5} for row in ends]
     table = pd.concat([pd.DataFrame(rows).assign(seed=seed) for seed in seeds], ignore_index=True)
+    table["split"] = table["seed"].astype(str).where(table["panel"] == "digits", "")
     few = table[(table["panel"] == "abundant") & (table["both"] == 0.5)].assign(both=0.1)
     table = pd.concat([table, few], ignore_index=True)
     generator = np.random.default_rng(8)

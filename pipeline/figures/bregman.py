@@ -219,7 +219,8 @@ def _text_heads(axes: Axes, rows: list[Numbers]) -> None:
 def _text_points(axes: Axes, points: list[Numbers]) -> None:
     points = [row for row in points if row["inputs"] == "fresh"]
     every = [value for row in points for key in ("gain", "misfit") for value in row[key]]
-    ends = [min(0.0, 1.1 * min(every)), 1.1 * max(every)]
+    margin = 0.05 * (max(every) - min(every))  # room for marks
+    ends = [min(0.0, min(every)) - margin, max(every) + margin]
     axes.plot(ends, ends, **drawing.EQUAL)
     for row in points:
         name, colour, marker = SETS[row["dataset"]]
@@ -227,11 +228,11 @@ def _text_points(axes: Axes, points: list[Numbers]) -> None:
         look: dict[str, Any] = {"s": 18, "color": colour, "linewidths": 0}
         if row["heads"] == 1:
             look = {"s": 18, "edgecolors": colour, "facecolors": "none", "linewidths": 0.9}
-        label = f"{name}, answers of other texts" if row["control"] else f"{name}, k = {row['heads']}"
+        label = f"{name}, shuffled" if row["control"] else f"{name}, k = {row['heads']}"
         axes.scatter(row["gain"], row["misfit"], marker=marker, label=label, zorder=3, **look)
     axes.set(xlim=ends, ylim=ends, xlabel="gain / teacher's error", ylabel="misfit / teacher's error", aspect="equal")
     axes.set_title("f  texts: gain against misfit, new texts", fontweight="bold")
-    axes.legend(loc="lower right", labelspacing=0.2, handletextpad=0.2)
+    axes.legend(loc="lower right", labelspacing=0.2, handletextpad=0.2, frameon=True)  # its marks are no points
 
 
 def words(numbers: Numbers) -> str:

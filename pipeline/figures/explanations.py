@@ -26,6 +26,8 @@ METHODS = {
     "interval_gradient": "bounds and penalty",
 }
 COLOURS = dict(zip(METHODS, (drawing.SOFT, *drawing.SEED_COLOURS), strict=False))
+GREY = {"truth": drawing.SOFT, "shuffled": drawing.FAINT}  # controls, by their labels
+SPOKEN = {"truth": "true labels", "shuffled": "shuffled labels"}
 MARKERS = dict(zip(METHODS, ("X", "o", "v", "D", "s", "^"), strict=True))
 SCORES: dict[str, dict[str, Any]] = {
     "student_accuracy": {"fillstyle": "none", "markeredgewidth": 1.2, "label": "all classes"},
@@ -147,7 +149,7 @@ def _students(axes: Axes, numbers: Numbers) -> None:
     square(axes, numbers["limits"])
     for each in numbers["students"]:
         real, agreeing = each["labels"] == "weak", each["pool"] == "agreeing"
-        colour = COLOURS[each["method"]] if real else drawing.FAINT
+        colour = COLOURS[each["method"]] if real else GREY[each["labels"]]
         style = {"color": colour, "marker": MARKERS[each["method"]], "fillstyle": "full" if agreeing else "none"}
         drawing.horizontal_interval(
             axes, each["misfit"]["value"], each["gain"], **{**style, "markeredgewidth": 0 if agreeing else 1.2}
@@ -155,7 +157,8 @@ def _students(axes: Axes, numbers: Numbers) -> None:
         axes.plot([each["gain"]["value"]] * 2, [each["misfit"][end] for end in ("low", "high")], color=colour, lw=0.8)
     for method, meaning in METHODS.items():
         axes.plot([], [], linestyle="none", marker=MARKERS[method], color=COLOURS[method], label=meaning)
-    axes.plot([], [], linestyle="none", marker="o", color=drawing.FAINT, label="controls")
+    for labels, colour in GREY.items():
+        axes.plot([], [], linestyle="none", marker="o", color=colour, label=f"control: {SPOKEN[labels]}")
     axes.plot([], [], label="gain = misfit", **drawing.EQUAL)
     axes.set(xlabel="gain (squared error of probabilities)", ylabel="misfit (same unit)")
 
@@ -173,7 +176,8 @@ FIGURES = {
             "Learning from explanations. a, b: accuracy over all classes (open) and on the worst class (filled) where "
             "decoys or groups say nothing, strengths by validation, means with intervals. c: the worst class along "
             "the strengths of each method. d: gain and misfit of students whose teacher used the decoy; filled: images "
-            "whose decoys agree with the class, open: images whose decoys are random; grey: true or shuffled labels."
+            "whose decoys agree with the class, open: images whose decoys are random; grey: true labels (dark), "
+            "shuffled ones (pale)."
         ),
         shows="a mask that says what must not matter: six ways to use it, and a student that beats a misled teacher",
         numbers=numbers,

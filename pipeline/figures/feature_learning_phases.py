@@ -148,8 +148,7 @@ def _map(figure: Picture, axes: Axes, points: pd.DataFrame, numbers: Numbers) ->
     axes.set_xticks(table.columns, [f"{count}" for count in table.columns])
     axes.set_yticks(table.index, [f"{strength:g}" for strength in table.index])
     axes.minorticks_off()
-    legend = axes.legend(loc="lower left", title="B where test error", frameon=True, labelspacing=0.25)
-    legend.get_frame().set(linewidth=0, alpha=0.85)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, title="B where test error", alignment="left")
     axes.set_title(f"c  map at p$_b$ = {own['both'].max():g}, d = 10$^{{{np.log10(own['dimension'].max()):.0f}}}$")
 
 

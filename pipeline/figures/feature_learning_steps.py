@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Picture
 from pipeline.core.config import Intervals
 from pipeline.figures import Figure, Numbers, drawing
 from pipeline.figures.feature_learning_phases import MARKERS, STUDY, level
+from pipeline.summary.designs import overlap
 from pipeline.summary.estimates import over_units, plain
 from pipeline.summary.tables import Tables, controls_of
 from pipeline.summary.words import interval, number
@@ -63,8 +64,9 @@ def _curves(looks: pd.DataFrame, settings: Intervals) -> Numbers:
 
 
 def _mean(cells: pd.DataFrame, name: str, settings: Intervals) -> Estimate:
-    return over_units(f"share_{name}" if "along" not in name and name != "step" else name,
-                      cells.sort_values("seed")[name].to_list(), settings.confidence)  # fmt: skip
+    kind = f"share_{name}" if "along" not in name and name != "step" else name
+    shared = overlap(STUDY, "split") if (cells["panel"] == "digits").all() else 0.0  # seeds divide the same images
+    return over_units(kind, cells.sort_values("seed")[name].to_list(), settings.confidence, shared)
 
 
 def _reading(stops: list[Numbers]) -> str:

@@ -24,7 +24,7 @@ CURVES: dict[str, dict[str, Any]] = {
     "in_context": {"label": "after the teacher's answers", "color": drawing.ROLE_COLOURS["student"], "marker": "o"},
     "gold": {
         "label": "after right answers",
-        "color": drawing.INK,
+        "color": drawing.SOFT,
         "marker": "D",
         "fillstyle": "none",
         "markeredgewidth": 1.1,
@@ -90,8 +90,8 @@ def _curves(axes: Axes, points: list[Numbers], score: str) -> None:
         for place, point in zip(places, own, strict=True):
             drawing.vertical_interval(axes, place, point[score], **style)
         axes.plot([], [], linestyle="none", markersize=4.5, **look)
-    drawing.vertical_interval(axes, 0, untuned, color=drawing.INK, marker="s")
-    axes.plot([], [], linestyle="none", color=drawing.INK, marker="s", markersize=4.5, label="no example")
+    drawing.vertical_interval(axes, 0, untuned, color=drawing.SOFT, marker="s")
+    axes.plot([], [], linestyle="none", color=drawing.SOFT, marker="s", markersize=4.5, label="no example")
     axes.set_xlabel("examples in context")
     if score == "style":
         axes.set_ylim(-0.04, 1.04)

@@ -182,7 +182,7 @@ def _strong(axes: Axes, rows: list[Numbers], looks: dict[str, tuple[str, str, st
         axes.plot([], [], linestyle="none", markersize=4.5, label=label, **look)
     axes.set_yticks(range(len(rows)), [row["strong"] for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.legend(loc="best", labelspacing=0.2)
+    axes.legend(loc="upper left", labelspacing=0.2)
 
 
 def _points(axes: Axes, numbers: Numbers) -> None:
@@ -281,7 +281,8 @@ FIGURES = {
         caption="CIFAR-10: convolutional networks teach linear heads on an EfficientNet-Lite whose pretraining saw "
         "ImageNet's labels. Gain against misfit, the gap recovered, what the excess of misfit is made of, and other "
         "strong models (side of images in pixels; -block: the last block is trained, too; -100: of 1,280 features; "
-        "random: not pretrained). In panel a controls near the line at the right are students of a random function.",
+        "random: not pretrained). Dual: both arguments of each divergence exchanged. In panel a controls near the line "
+        "at the right are students of a random function.",
         shows="images: gain against misfit, the gap recovered, why misfit exceeds gain",
         numbers=numbers,
         draw=draw,
