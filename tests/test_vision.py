@@ -191,10 +191,8 @@ def test_a_last_block_is_trained_and_its_network_is_not(generator: np.random.Gen
     options = {"batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.0}
 
     def follow(*looks: int) -> np.ndarray:
-        found: np.ndarray = block.follow(maps, np.eye(2)[labels], orders, looks, {"all": maps}, network, **options)[
-            "all"
-        ]
-        return found
+        found = block.follow(maps, np.eye(2)[labels], orders, looks, {"all": maps}, network, **options)
+        return found["all"]
 
     along = follow(1, 4)
     np.testing.assert_array_equal(along[0], follow(1)[0])

@@ -11,7 +11,8 @@ from pipeline.core import artifacts, config, experiments
 class Design(NamedTuple):
     """Of one experiment or study; the defaults say that nothing is known against independent units."""
 
-    overlap: Mapping[str, float] = {}  # by unit: of resamples of one data set test rows over training rows
+    # By unit: of resamples of one data set test rows over training rows; of units with a share r in common r / (1 - r).
+    overlap: Mapping[str, float] = {}
     minutes: float | None = None  # of the whole published study on two cores, as its settings state
 
 
